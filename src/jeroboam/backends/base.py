@@ -1,0 +1,343 @@
+"""The contract of a backend. Every call is idempotent where its docstring says so, and bounded by a deadline.
+
+A backend never touches what lacks our installation's label, whatever its name.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Protocol
+
+from jeroboam.model.container import Address, HealthCheck, PublishedPort, RestartPolicy, TmpfsMount
+
+NO_RESTART = RestartPolicy()
+
+
+@dataclass(frozen=True, slots=True)
+class Capacity:
+    """What the engine's machine has: `cpus` whole cores, `memory` in MiB, and its host name."""
+
+    host: str
+    cpus: int
+    memory: int
+    engine: str
+    """Name and version, for people: `Docker Engine 20.10.24`."""
+    kernel: str = ""
+    architecture: str = ""
+    os: str = ""
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkAttachment:
+    """`network` is the engine's name of it."""
+
+    network: str
+    aliases: tuple[str, ...] = ()
+    ipv4: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PortBinding:
+    port: int
+    protocol: str
+    host_ip: str
+    host_port: int
+
+
+@dataclass(frozen=True, slots=True)
+class VolumeBinding:
+    """`volume` is the engine's name of it."""
+
+    volume: str
+    destination: str
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    destination: str
+    content: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Definition:
+    """Everything that a container is made from, checked and complete: names and labels are the engine's."""
+
+    name: str
+    image: str
+    labels: Mapping[str, str]
+    memory: int
+    vcpus: int
+    pids: int
+    command: tuple[str, ...] = ()
+    entrypoint: tuple[str, ...] = ()
+    environment: Mapping[str, str] = field(default_factory=dict)
+    workdir: str | None = None
+    hostname: str | None = None
+    restart: RestartPolicy = NO_RESTART
+    healthcheck: HealthCheck | None = None
+    tty: bool = False
+    stdin: bool = False
+    privileged: bool = False
+    networks: tuple[NetworkAttachment, ...] = ()
+    ports: tuple[PortBinding, ...] = ()
+    volumes: tuple[VolumeBinding, ...] = ()
+    tmpfs: tuple[TmpfsMount, ...] = ()
+    files: tuple[File, ...] = ()
+    log_max_mib: int = 10
+    log_files: int = 3
+
+
+class State(StrEnum):
+    CREATED = "created"
+    RUNNING = "running"
+    PAUSED = "paused"
+    RESTARTING = "restarting"
+    EXITED = "exited"
+    DEAD = "dead"
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """A container as the engine shows it. Times in seconds since the epoch; memory in MiB; vcpus in thousandths."""
+
+    id: str
+    name: str
+    object_id: str
+    state: State
+    definition: str
+    """The value of our definition label."""
+    image_id: str
+    exit_code: int | None = None
+    error: str = ""
+    oom_killed: bool = False
+    started_at: float | None = None
+    finished_at: float | None = None
+    health: str | None = None
+    addresses: tuple[Address, ...] = ()
+    """`Address.network` is the engine's name of the network."""
+    ports: tuple[PublishedPort, ...] = ()
+    memory: int = 0
+    vcpus: int = 0
+    pids: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What a listing knows cheaply of one of our containers."""
+
+    id: str
+    name: str
+    object_id: str
+    state: State
+    definition: str
+
+
+@dataclass(frozen=True, slots=True)
+class Happened:
+    """A line of the engine's event stream about one of our containers; `action` is the engine's word (die, oom...)."""
+
+    object_id: str
+    action: str
+    at: float
+    attributes: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """For a private registry. Never printed: repr leaves the password out."""
+
+    registry: str
+    username: str
+    password: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class PullProgress:
+    """`current` and `total` are bytes, 0 where unknown."""
+
+    layer: str
+    status: str
+    current: int = 0
+    total: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Network:
+    name: str
+    subnet: str
+    labels: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class ExecResult:
+    """`output` is stdout and stderr as the engine interleaves them."""
+
+    exit_code: int
+    output: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Archive:
+    """`data` is a tar; `stat` as Docker gives it: name, size, mode, mtime, linkTarget."""
+
+    data: bytes
+    stat: Mapping[str, object]
+
+
+class Stream(Protocol):
+    """Both ends of an attached terminal: raw bytes of a tty, or stdout and stderr mixed without one."""
+
+    def fileno(self) -> int: ...
+    def recv(self, size: int) -> bytes:
+        """Blocks; b"" at the end."""
+        ...
+
+    def send(self, data: bytes) -> None: ...
+    def close_write(self) -> None: ...
+    def close(self) -> None: ...
+
+
+class Backend(Protocol):
+    """One engine. Raises Temporary or Permanent (errors.py), never the engine's own exceptions.
+
+    `name` arguments are the engine's names of containers, as made by model/names.py.
+    """
+
+    name: str
+
+    def ping(self) -> None:
+        """Raises Temporary if the engine does not answer within a few seconds."""
+        ...
+
+    def capacity(self) -> Capacity: ...
+
+    # images
+    def image_id(self, reference: str) -> str | None:
+        """The id of an image that is on the engine, None if it is not."""
+        ...
+
+    def pull(
+        self, reference: str, credentials: Credentials | None, progress: Callable[[PullProgress], None] | None = None
+    ) -> str:
+        """Fetches the image and returns its id. Raises ImageMissing, ImageDenied, Temporary."""
+        ...
+
+    # containers
+    def create(self, definition: Definition) -> Observed:
+        """Makes the container (not started). Where one of that name and our labels exists it is adopted as it is.
+
+        Raises ImageMissing, NotOurs, Permanent (the engine refuses the definition), Temporary.
+        """
+        ...
+
+    def observe(self, name: str) -> Observed | None:
+        """The container as it is now, None if there is none. Raises NotOurs."""
+        ...
+
+    def containers(self) -> list[Summary]:
+        """All containers with our installation's label, in one call."""
+        ...
+
+    def start(self, name: str) -> None:
+        """Idempotent. Raises Missing, Permanent with the engine's words (say, command not found)."""
+        ...
+
+    def stop(self, name: str, timeout: int) -> None:
+        """Signal, `timeout` seconds, kill. Idempotent; a paused container is unpaused first. Raises Missing."""
+        ...
+
+    def pause(self, name: str) -> None:
+        """Idempotent. Raises Missing, WrongState."""
+        ...
+
+    def unpause(self, name: str) -> None:
+        """Idempotent. Raises Missing, WrongState."""
+        ...
+
+    def restart(self, name: str, timeout: int) -> None: ...
+    def kill(self, name: str, signal: str) -> None:
+        """Raises Missing, WrongState (not running), Permanent (no such signal)."""
+        ...
+
+    def remove(self, name: str) -> None:
+        """Removes it whatever its state, with its anonymous volumes. Idempotent: what is not there is removed."""
+        ...
+
+    def update(self, name: str, *, memory: int | None = None, vcpus: int | None = None) -> None: ...
+    def connect(self, name: str, attachment: NetworkAttachment) -> None:
+        """Joins a network; where it is joined already under other aliases or another address it is joined anew."""
+        ...
+
+    def disconnect(self, name: str, network: str) -> None:
+        """Idempotent."""
+        ...
+
+    # what passes through to a tenant
+    def logs(
+        self,
+        name: str,
+        *,
+        stdout: bool,
+        stderr: bool,
+        timestamps: bool,
+        tail: int | None,
+        since: float | None,
+        follow: bool = False,
+    ) -> Iterator[bytes]: ...
+    def exec_run(self, name: str, command: tuple[str, ...], timeout: float) -> ExecResult:
+        """Runs to its end. Raises WrongState (not running), Temporary after `timeout` seconds."""
+        ...
+
+    def exec_create(self, name: str, command: tuple[str, ...], *, tty: bool) -> str:
+        """The id of an exec that waits for `exec_attach`, stdin open."""
+        ...
+
+    def exec_attach(self, exec_id: str) -> Stream:
+        """Starts the exec."""
+        ...
+
+    def exec_resize(self, exec_id: str, width: int, height: int) -> None: ...
+    def exec_container(self, exec_id: str) -> str:
+        """The id (the engine's) of the container that the exec belongs to. Raises Missing."""
+        ...
+
+    def attach(self, name: str) -> Stream: ...
+    def resize(self, name: str, width: int, height: int) -> None: ...
+    def top(self, name: str, ps_args: str | None) -> tuple[list[str], list[list[str]]]:
+        """Titles and rows. Raises WrongState."""
+        ...
+
+    def stats(self, name: str) -> Mapping[str, object]:
+        """CPU_PERCENT, MEM_USAGE, MEM_LIMIT, MEM_PERCENT (MiB, %), BLOCK_IO_READ, _WRITE, NET_IO_RX, _TX... as Zun."""
+        ...
+
+    def get_archive(self, name: str, path: str, limit: int) -> Archive:
+        """Raises Missing, Permanent where the tar would be larger than `limit` bytes."""
+        ...
+
+    def put_archive(self, name: str, path: str, data: bytes) -> None: ...
+
+    # networks and volumes
+    def ensure_network(self, name: str, subnet: str, labels: Mapping[str, str]) -> None:
+        """Idempotent. Raises NotOurs, Permanent (the subnet is taken by something else)."""
+        ...
+
+    def remove_network(self, name: str) -> None:
+        """Idempotent. Raises Temporary while containers hang on it."""
+        ...
+
+    def networks(self) -> list[Network]: ...
+    def ensure_volume(self, name: str, labels: Mapping[str, str]) -> None: ...
+    def remove_volume(self, name: str) -> None:
+        """Idempotent. Raises Temporary while a container uses it."""
+        ...
+
+    def volumes(self) -> list[str]: ...
+
+    # hearing of changes
+    def events(self, since: float | None) -> Iterator[Happened]:
+        """What happens to our containers, from `since` on, until `close`, or Temporary when the stream breaks."""
+        ...
+
+    def close(self) -> None: ...

@@ -1,0 +1,33 @@
+"""What a backend can answer other than success: temporary and permanent failures are types."""
+
+
+class BackendError(Exception):
+    """The backend said no; the message is for people and begins with what could not be done."""
+
+
+class Temporary(BackendError):
+    """Trying again later may help: the engine does not answer, is busy, ran out of something."""
+
+
+class Permanent(BackendError):
+    """Trying again will not help unless somebody changes something."""
+
+
+class Missing(Permanent):
+    """No such container, network, volume or exec."""
+
+
+class NotOurs(Permanent):
+    """A thing of that name exists, but without our labels: it is never touched."""
+
+
+class ImageMissing(Permanent):
+    """The image is not on the engine, and could not be had from its registry."""
+
+
+class ImageDenied(Permanent):
+    """The registry refuses these credentials, or asks for some."""
+
+
+class WrongState(Permanent):
+    """The container is not in a state that allows this (say, exec in a stopped one)."""

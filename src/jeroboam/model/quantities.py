@@ -1,0 +1,52 @@
+"""Quantities are integers in base units: vcpus in thousandths, memory in MiB, everything else as it is counted.
+
+People write `0.5` or `500m` CPUs and `512`, `512m` or `1.5g` of memory (a bare number is MiB, as in Zun).
+"""
+
+import re
+from decimal import Decimal
+
+from jeroboam.model.errors import Malformed
+
+CONTAINERS = "containers"
+VCPUS = "vcpus"
+MEMORY = "memory"
+
+MAX = 2**53 - 1
+"""The largest amount of anything: what JSON carries without loss."""
+
+_MEMORY = re.compile(r"(\d{1,15}(?:\.\d{1,6})?)([bkmgt]?)i?b?", re.ASCII)
+_CPU = re.compile(r"(\d{1,9}(?:\.\d{1,9})?)(m?)", re.ASCII)
+_MIB = {
+    "b": Decimal(1) / (1 << 20),
+    "k": Decimal(1) / (1 << 10),
+    "m": Decimal(1),
+    "": Decimal(1),
+    "g": Decimal(1 << 10),
+    "t": Decimal(1 << 20),
+}
+
+
+def parse_memory(text: str) -> int:
+    """MiB in `text`, rounded up. Raises Malformed."""
+    match = _MEMORY.fullmatch(text.strip().lower())
+    if not match:
+        raise Malformed(
+            f"cannot read {text[:40]!r} as an amount of memory: write MiB, or a number with k, m or g (512m)"
+        )
+    return _whole(Decimal(match[1]) * _MIB[match[2]], "memory")
+
+
+def parse_vcpus(text: str) -> int:
+    """Thousandths of a vCPU in `text`, rounded up. Raises Malformed."""
+    match = _CPU.fullmatch(text.strip().lower())
+    if not match:
+        raise Malformed(f"cannot read {text[:40]!r} as a number of CPUs: write 0.5, or 500m")
+    return _whole(Decimal(match[1]) * (1 if match[2] else 1000), "CPU")
+
+
+def _whole(value: Decimal, what: str) -> int:
+    units = int(value.to_integral_value(rounding="ROUND_CEILING"))
+    if units > MAX:
+        raise Malformed(f"cannot take so much {what}: the most is {MAX} units")
+    return units
