@@ -1,0 +1,185 @@
+"""Every setting, with its default and its reason.
+
+They stand in `jeroboam.toml` in the data folder, or as JEROBOAM_* in the environment.
+Nested settings are written `[engine] url = ...` in the file and `JEROBOAM_ENGINE__URL` in the environment.
+"""
+
+import os
+from ipaddress import IPv4Network
+from pathlib import Path
+from typing import Self
+
+from pydantic import BaseModel, Field, field_validator, model_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+
+FILE = "jeroboam.toml"
+
+
+def default_data() -> Path:
+    """The data folder of somebody who named none: /var/lib/jeroboam for root, the XDG data folder for others."""
+    if "JEROBOAM_DATA" in os.environ:
+        return Path(os.environ["JEROBOAM_DATA"])
+    if os.geteuid() == 0:
+        return Path("/var/lib/jeroboam")
+    return Path(os.environ.get("XDG_DATA_HOME", Path.home() / ".local/share")) / "jeroboam"
+
+
+class Engine(BaseModel):
+    """The Docker Engine of the embedded default."""
+
+    name: str = "local"
+    url: str = Field(default_factory=lambda: os.environ.get("DOCKER_HOST", "unix:///var/run/docker.sock"))
+    deadline: float = 30.0
+    """Seconds that an ordinary call may take."""
+    pull_deadline: float = 900.0
+    workers: int = 20
+    """Objects worked on at once: the engine does 3 to 5 starts a second, more workers only queue there."""
+
+
+class Capacity(BaseModel):
+    """How the machine's size becomes the root of the quota tree."""
+
+    cpu_ratio: float = Field(4.0, gt=0)
+    memory_ratio: float = Field(0.9, gt=0)
+
+
+class Containers(BaseModel):
+    """What a request that names none gets, and the most that it can ask for."""
+
+    vcpus: int = 250
+    """Thousandths."""
+    memory: int = 256
+    """MiB."""
+    pids: int = 512
+    log_max_mib: int = 10
+    log_files: int = 3
+    archive_max_mib: int = 64
+
+
+class Network(BaseModel):
+    range: IPv4Network = IPv4Network("10.212.0.0/14")
+    """Docker's own pools end near 30 networks: ours come from here, one `prefix` each."""
+    prefix: int = 24
+    publish_address: str = "127.0.0.1"
+    publish_ports: tuple[int, int] = (20000, 29999)
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        if not self.range.prefixlen <= self.prefix <= 29:
+            raise ValueError("network.prefix must lie between the range's own and 29")
+        low, high = self.publish_ports
+        if not 1 <= low <= high <= 65535:
+            raise ValueError("network.publish_ports must be two ports, the lower first")
+        return self
+
+
+class Identity(BaseModel):
+    """Keystone: run by `jeroboam up`, or the operator's own when `auth_url` is set."""
+
+    auth_url: str | None = None
+    username: str = "jeroboam"
+    password_file: Path | None = None
+    project_name: str = "service"
+    user_domain_name: str = "Default"
+    project_domain_name: str = "Default"
+    cafile: Path | None = None
+    region: str = "RegionOne"
+    keystone_port: int = 9516
+    cache_seconds: float = Field(60.0, le=60.0)
+    """How long a token is believed without asking again: a revoked one works no longer than this."""
+
+
+class Api(BaseModel):
+    host: str = "127.0.0.1"
+    port: int = 9517
+    public_url: str | None = None
+    """What the service catalogue says; by default made of host and port."""
+    tls_cert: Path | None = None
+    tls_key: Path | None = None
+    max_body: int = 1 << 20
+    """Bytes of a JSON body; archives have their own limit (containers.archive_max_mib)."""
+
+    @property
+    def loopback(self) -> bool:
+        return self.host in ("127.0.0.1", "::1", "localhost")
+
+    @property
+    def scheme(self) -> str:
+        return "https" if self.tls_cert else "http"
+
+    @model_validator(mode="after")
+    def _tls_beyond_loopback(self) -> Self:
+        if bool(self.tls_cert) != bool(self.tls_key):
+            raise ValueError("api.tls_cert and api.tls_key go together")
+        if not self.loopback and not self.tls_cert:
+            raise ValueError(
+                f"cannot bind to {self.host} without TLS: give api.tls_cert and api.tls_key, or bind to 127.0.0.1"
+            )
+        return self
+
+
+class Conductor(BaseModel):
+    lease_seconds: float = 60.0
+    poll_seconds: float = 1.0
+    """How often to look for work that nobody woke us for."""
+    resync_seconds: float = 600.0
+    """How often an object at rest is looked at all the same."""
+    backoff_first: float = 1.0
+    backoff_cap: float = 120.0
+    orphan_grace: float = 60.0
+    """How long a container with our label but no object is left alone before it is removed."""
+
+
+class Settings(BaseSettings):
+    model_config = SettingsConfigDict(env_prefix="JEROBOAM_", env_nested_delimiter="__", extra="ignore")
+
+    data: Path = Field(default_factory=default_data)
+    database: str | None = None
+    """SQLAlchemy URL; by default SQLite in the data folder."""
+    engine: Engine = Engine()
+    capacity: Capacity = Capacity()
+    containers: Containers = Containers()
+    network: Network = Network()
+    identity: Identity = Identity()
+    api: Api = Api()
+    conductor: Conductor = Conductor()
+    log_level: str = "info"
+
+    @field_validator("log_level")
+    @classmethod
+    def _level(cls, value: str) -> str:
+        if value.lower() not in ("debug", "info", "warning", "error"):
+            raise ValueError("log_level is one of debug, info, warning, error")
+        return value.lower()
+
+    @property
+    def database_url(self) -> str:
+        return self.database or f"sqlite:///{self.data / 'jeroboam.sqlite'}"
+
+    @property
+    def identity_url(self) -> str:
+        if self.identity.auth_url:
+            return self.identity.auth_url
+        return f"{self.api.scheme}://{self.api.host}:{self.identity.keystone_port}/v3"
+
+    @property
+    def public_url(self) -> str:
+        return self.api.public_url or f"{self.api.scheme}://{self.api.host}:{self.api.port}"
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        data = Path(init_settings().get("data") or default_data())
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, data / FILE)
+
+
+def load(data: Path | None = None, **overrides: object) -> Settings:
+    """The settings of a data folder: what is given here, then the environment, then its file, then the defaults."""
+    given = {key: value for key, value in overrides.items() if value is not None}
+    return Settings(data=(data or default_data()).absolute(), **given)  # type: ignore[arg-type]
