@@ -5,10 +5,10 @@ A backend never touches what lacks our installation's label, whatever its name.
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from enum import StrEnum
 from typing import Protocol
 
-from jeroboam.model.container import Address, HealthCheck, PublishedPort, RestartPolicy, TmpfsMount
+from jeroboam.model.container import HealthCheck, RestartPolicy, TmpfsMount
+from jeroboam.model.observed import Observed, State
 
 NO_RESTART = RestartPolicy()
 
@@ -30,11 +30,12 @@ class Capacity:
 
 @dataclass(frozen=True, slots=True)
 class NetworkAttachment:
-    """`network` is the engine's name of it."""
+    """`network` is the engine's name of it; `links` are (engine's container name, alias) pairs that this end resolves."""
 
     network: str
     aliases: tuple[str, ...] = ()
     ipv4: str | None = None
+    links: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,40 +87,6 @@ class Definition:
     files: tuple[File, ...] = ()
     log_max_mib: int = 10
     log_files: int = 3
-
-
-class State(StrEnum):
-    CREATED = "created"
-    RUNNING = "running"
-    PAUSED = "paused"
-    RESTARTING = "restarting"
-    EXITED = "exited"
-    DEAD = "dead"
-
-
-@dataclass(frozen=True, slots=True)
-class Observed:
-    """A container as the engine shows it. Times in seconds since the epoch; memory in MiB; vcpus in thousandths."""
-
-    id: str
-    name: str
-    object_id: str
-    state: State
-    definition: str
-    """The value of our definition label."""
-    image_id: str
-    exit_code: int | None = None
-    error: str = ""
-    oom_killed: bool = False
-    started_at: float | None = None
-    finished_at: float | None = None
-    health: str | None = None
-    addresses: tuple[Address, ...] = ()
-    """`Address.network` is the engine's name of the network."""
-    ports: tuple[PublishedPort, ...] = ()
-    memory: int = 0
-    vcpus: int = 0
-    pids: int = 0
 
 
 @dataclass(frozen=True, slots=True)

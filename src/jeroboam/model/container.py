@@ -49,6 +49,8 @@ class Intent:
     restart: bool = False
     timeout: int = 10
     """Seconds between the polite signal and the kill when stopping."""
+    asked_at: float = 0.0
+    """When it was asked for: a container that started later was started for this ask."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +167,8 @@ class ContainerSpec:
     files: tuple[FileMount, ...] = ()
     links: tuple[Link, ...] = ()
     quota: QuotaSpec = QuotaSpec()
+    rebuild: int = 0
+    """Grows when its owner asks for it to be made anew from the same definition."""
     hints: Mapping[str, str | tuple[str, ...]] = field(default_factory=dict)
     """As the client sent them, to show them again."""
 
@@ -213,7 +217,9 @@ class ContainerStatus:
     host: str | None = None
     image_id: str | None = None
     definition: str | None = None
-    """Digest of the definition that the container was last made from."""
+    """Digest of the definition that the container was last made from; None: it was never made."""
+    networking: str | None = None
+    """Digest of the name and networks that it was last joined under."""
     addresses: tuple[Address, ...] = ()
     ports: tuple[PublishedPort, ...] = ()
     intent_done: int = 0
