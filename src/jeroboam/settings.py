@@ -5,9 +5,11 @@ Nested settings are written `[engine] url = ...` in the file and `JEROBOAM_ENGIN
 """
 
 import os
+import socket
 from ipaddress import IPv4Network
 from pathlib import Path
 from typing import Self
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, Field, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
@@ -39,8 +41,8 @@ class Engine(BaseModel):
 class Capacity(BaseModel):
     """How the machine's size becomes the root of the quota tree."""
 
-    cpu_ratio: float = Field(4.0, gt=0)
-    memory_ratio: float = Field(0.9, gt=0)
+    cpu_ratio: float = Field(default=4.0, gt=0)
+    memory_ratio: float = Field(default=0.9, gt=0)
 
 
 class Containers(BaseModel):
@@ -79,13 +81,14 @@ class Identity(BaseModel):
     auth_url: str | None = None
     username: str = "jeroboam"
     password_file: Path | None = None
-    project_name: str = "service"
+    project_name: str | None = None
+    """None: the service user's token is scoped to the system, where the role `reader` is all that it needs."""
     user_domain_name: str = "Default"
     project_domain_name: str = "Default"
     cafile: Path | None = None
     region: str = "RegionOne"
     keystone_port: int = 9516
-    cache_seconds: float = Field(60.0, le=60.0)
+    cache_seconds: float = Field(default=60.0, le=60.0)
     """How long a token is believed without asking again: a revoked one works no longer than this."""
 
 
@@ -103,9 +106,25 @@ class Api(BaseModel):
     def loopback(self) -> bool:
         return self.host in ("127.0.0.1", "::1", "localhost")
 
+    tls_ca: Path | None = None
+    """What clients are told to trust; by default the certificate itself where it is signed by itself."""
+
     @property
     def scheme(self) -> str:
         return "https" if self.tls_cert else "http"
+
+    @property
+    def wildcard(self) -> bool:
+        return self.host in ("0.0.0.0", "::")  # noqa: S104 - compared, not bound
+
+    @property
+    def public_host(self) -> str:
+        """The name or address that clients are told, with the brackets of an IPv6 address."""
+        if self.public_url:
+            named = urlsplit(self.public_url).hostname or self.host
+        else:
+            named = socket.getfqdn() if self.wildcard else self.host
+        return f"[{named}]" if ":" in named else named
 
     @model_validator(mode="after")
     def _tls_beyond_loopback(self) -> Self:
@@ -143,6 +162,8 @@ class Settings(BaseSettings):
     identity: Identity = Identity()
     api: Api = Api()
     conductor: Conductor = Conductor()
+    policy_file: Path | None = None
+    """An operator's oslo.policy file; by default nobody gets more than the rules in jeroboam/identity/rules.py."""
     log_level: str = "info"
 
     @field_validator("log_level")
@@ -160,11 +181,19 @@ class Settings(BaseSettings):
     def identity_url(self) -> str:
         if self.identity.auth_url:
             return self.identity.auth_url
-        return f"{self.api.scheme}://{self.api.host}:{self.identity.keystone_port}/v3"
+        return f"{self.api.scheme}://{self.api.public_host}:{self.identity.keystone_port}/v3"
+
+    @property
+    def identity_internal_url(self) -> str:
+        """Keystone as we reach it ourselves: our own by the address that it listens on, whatever its public name."""
+        if self.identity.auth_url:
+            return self.identity.auth_url.rstrip("/")
+        host = "127.0.0.1" if self.api.wildcard else self.api.host
+        return f"{self.api.scheme}://{f'[{host}]' if ':' in host else host}:{self.identity.keystone_port}/v3"
 
     @property
     def public_url(self) -> str:
-        return self.api.public_url or f"{self.api.scheme}://{self.api.host}:{self.api.port}"
+        return self.api.public_url or f"{self.api.scheme}://{self.api.public_host}:{self.api.port}"
 
     @classmethod
     def settings_customise_sources(
