@@ -30,7 +30,7 @@ class Capacity:
 
 @dataclass(frozen=True, slots=True)
 class NetworkAttachment:
-    """`network` is the engine's name of it; `links` are (engine's container name, alias) pairs that this end resolves."""
+    """`network` is the engine's name of it; `links`: (engine's container name, alias) pairs."""
 
     network: str
     aliases: tuple[str, ...] = ()

@@ -228,5 +228,7 @@ class ContainerStatus:
     started_at: float | None = None
     finished_at: float | None = None
     health: str | None = None
+    evicted_by: str | None = None
+    """The project that reclaimed its units: for those who may know."""
     failures: int = 0
     """Tries in a row that failed: what the back-off grows with."""

@@ -21,17 +21,28 @@ class Hold(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Desired:
-    """What is wanted: the spec under its name, how far the status says it got, and what the quota allows.
+class Charge:
+    """Where the container stands in the quota tree. Times in seconds since the epoch.
 
-    `evict_at`: from then on (seconds since the epoch) the container has to go, whatever its owner wants.
+    `deadline`: when its own wait ends, if that is known. `evict_at`: from then on it has to go, whatever its owner
+    wants; `claimant`: the project that gets its units (an id: who may see the name is the reader's matter).
     """
+
+    hold: Hold = Hold.ADMITTED
+    reason: str = ""
+    deadline: float | None = None
+    evict_at: float | None = None
+    claimant: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Desired:
+    """What is wanted: the spec under its name, how far the status says it got, and what the quota allows."""
 
     name: str
     spec: ContainerSpec
     status: ContainerStatus
-    hold: Hold = Hold.ADMITTED
-    evict_at: float | None = None
+    charge: Charge = Charge()
     deleting: bool = False
 
 
@@ -139,9 +150,9 @@ def plan(desired: Desired, seen: Observed | None, now: float) -> Step:
     """The next step. `seen` is the container as the engine shows it, None where there is none."""
     if desired.deleting:
         return _delete(desired, seen)
-    if desired.evict_at is not None and now >= desired.evict_at:
+    if desired.charge.evict_at is not None and now >= desired.charge.evict_at:
         return Stop(desired.spec.intent.timeout) if _alive(seen) else Evict()
-    if desired.hold is not Hold.ADMITTED:
+    if desired.charge.hold is not Hold.ADMITTED:
         return Stop(desired.spec.intent.timeout) if _alive(seen) else Rest()
     if seen is None:
         return _absent(desired)
