@@ -62,7 +62,10 @@ class File:
 
 @dataclass(frozen=True, slots=True)
 class Definition:
-    """Everything that a container is made from, checked and complete: names and labels are the engine's."""
+    """Everything that a container is made from, checked and complete: names and labels are the engine's.
+
+    The backend adds the installation's label. The limits must be above 0: the engine would take 0 for "none".
+    """
 
     name: str
     image: str
@@ -152,6 +155,25 @@ class Archive:
     stat: Mapping[str, object]
 
 
+class LogStream(Protocol):
+    """Chunks of output, stdout and stderr in the order in which they came; `close` works from another thread."""
+
+    def __iter__(self) -> Iterator[bytes]: ...
+    def __next__(self) -> bytes: ...
+    def close(self) -> None: ...
+
+
+class EventStream(Protocol):
+    """What happens to our containers; `close` works from another thread and ends the iteration."""
+
+    def __iter__(self) -> Iterator[Happened]: ...
+    def __next__(self) -> Happened:
+        """Blocks. Raises StopIteration after `close`, Temporary when the stream broke."""
+        ...
+
+    def close(self) -> None: ...
+
+
 class Stream(Protocol):
     """Both ends of an attached terminal: raw bytes of a tty, or stdout and stderr mixed without one."""
 
@@ -194,6 +216,8 @@ class Backend(Protocol):
     def create(self, definition: Definition) -> Observed:
         """Makes the container (not started). Where one of that name and our labels exists it is adopted as it is.
 
+        Of an adopted one that never ran, files and networks that a broken-off create left out are made good. What a
+        fresh one costs another call to know (`image_id`, addresses) is left empty: `observe` tells.
         Raises ImageMissing, NotOurs, Permanent (the engine refuses the definition), Temporary.
         """
         ...
@@ -207,7 +231,9 @@ class Backend(Protocol):
         ...
 
     def start(self, name: str) -> None:
-        """Idempotent. Raises Missing, Permanent with the engine's words (say, command not found)."""
+        """Idempotent. Raises Missing, WrongState (paused), Taken (a port, an address), NetworkMissing, Permanent with
+        the engine's words (say, command not found).
+        """
         ...
 
     def stop(self, name: str, timeout: int) -> None:
@@ -231,9 +257,15 @@ class Backend(Protocol):
         """Removes it whatever its state, with its anonymous volumes. Idempotent: what is not there is removed."""
         ...
 
-    def update(self, name: str, *, memory: int | None = None, vcpus: int | None = None) -> None: ...
+    def update(self, name: str, *, memory: int | None = None, vcpus: int | None = None) -> None:
+        """New limits, while it runs or not. Raises Missing, Permanent."""
+        ...
+
     def connect(self, name: str, attachment: NetworkAttachment) -> None:
-        """Joins a network; where it is joined already under other aliases or another address it is joined anew."""
+        """Joins a network; where it is joined already under other aliases or another address it is joined anew.
+
+        So it is where the network was removed and made again. Raises Missing, NetworkMissing, NotOurs, Taken.
+        """
         ...
 
     def disconnect(self, name: str, network: str) -> None:
@@ -251,9 +283,15 @@ class Backend(Protocol):
         tail: int | None,
         since: float | None,
         follow: bool = False,
-    ) -> Iterator[bytes]: ...
+    ) -> LogStream:
+        """`tail` lines (None: all), `since` seconds since the epoch. Follows until the container stops or `close`."""
+        ...
+
     def exec_run(self, name: str, command: tuple[str, ...], timeout: float) -> ExecResult:
-        """Runs to its end. Raises WrongState (not running), Temporary after `timeout` seconds."""
+        """Runs to its end. Raises WrongState (not running), Temporary after `timeout` seconds.
+
+        Output beyond a mebibyte is cut, with a last line that says so.
+        """
         ...
 
     def exec_create(self, name: str, command: tuple[str, ...], *, tty: bool) -> str:
@@ -261,7 +299,7 @@ class Backend(Protocol):
         ...
 
     def exec_attach(self, exec_id: str) -> Stream:
-        """Starts the exec."""
+        """Starts the exec. Raises Missing (no such exec in a container of ours), WrongState."""
         ...
 
     def exec_resize(self, exec_id: str, width: int, height: int) -> None: ...
@@ -269,14 +307,19 @@ class Backend(Protocol):
         """The id (the engine's) of the container that the exec belongs to. Raises Missing."""
         ...
 
-    def attach(self, name: str) -> Stream: ...
+    def attach(self, name: str) -> Stream:
+        """From now on, stdin open if the container's is. Raises Missing, WrongState (not running)."""
+        ...
+
     def resize(self, name: str, width: int, height: int) -> None: ...
     def top(self, name: str, ps_args: str | None) -> tuple[list[str], list[list[str]]]:
         """Titles and rows. Raises WrongState."""
         ...
 
     def stats(self, name: str) -> Mapping[str, object]:
-        """CPU_PERCENT, MEM_USAGE, MEM_LIMIT, MEM_PERCENT (MiB, %), BLOCK_IO_READ, _WRITE, NET_IO_RX, _TX... as Zun."""
+        """With Zun's keys: `CONTAINER`, `CPU %` (100 is one core busy), `MEM USAGE(MiB)`, `MEM LIMIT(MiB)`, `MEM %`,
+        `BLOCK I/O(B)` and `NET I/O(B)` as `read/written` and `received/sent`. Raises WrongState (not running).
+        """
         ...
 
     def get_archive(self, name: str, path: str, limit: int) -> Archive:
@@ -287,7 +330,7 @@ class Backend(Protocol):
 
     # networks and volumes
     def ensure_network(self, name: str, subnet: str, labels: Mapping[str, str]) -> None:
-        """Idempotent. Raises NotOurs, Permanent (the subnet is taken by something else)."""
+        """Idempotent. Raises NotOurs, Taken (the subnet is in use), Permanent (it exists with another subnet)."""
         ...
 
     def remove_network(self, name: str) -> None:
@@ -295,7 +338,10 @@ class Backend(Protocol):
         ...
 
     def networks(self) -> list[Network]: ...
-    def ensure_volume(self, name: str, labels: Mapping[str, str]) -> None: ...
+    def ensure_volume(self, name: str, labels: Mapping[str, str]) -> None:
+        """Idempotent. Raises NotOurs."""
+        ...
+
     def remove_volume(self, name: str) -> None:
         """Idempotent. Raises Temporary while a container uses it."""
         ...
@@ -303,8 +349,12 @@ class Backend(Protocol):
     def volumes(self) -> list[str]: ...
 
     # hearing of changes
-    def events(self, since: float | None) -> Iterator[Happened]:
-        """What happens to our containers, from `since` on, until `close`, or Temporary when the stream breaks."""
+    def events(self, since: float | None) -> EventStream:
+        """What happens to our containers, from `since` on (inclusive: a line may come again after a reconnect).
+
+        Subscribed when it returns: what happens after that is not missed. Raises Temporary at once or when the
+        stream breaks; a stream that is silent for long breaks too, so that a dead peer is noticed.
+        """
         ...
 
     def close(self) -> None: ...

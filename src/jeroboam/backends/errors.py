@@ -31,3 +31,11 @@ class ImageDenied(Permanent):
 
 class WrongState(Permanent):
     """The container is not in a state that allows this (say, exec in a stopped one)."""
+
+
+class Taken(Permanent):
+    """A host port, an address or a subnet is in use by something else: another one has to be chosen."""
+
+
+class NetworkMissing(Permanent):
+    """A network that the container hangs on is gone: `ensure_network` and then `connect` mend it."""
