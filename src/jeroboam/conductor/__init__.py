@@ -1,0 +1,1 @@
+"""The loop that makes it so: claim an object, look, plan, act, record. Stateless, as many as you like."""

@@ -210,7 +210,7 @@ def _pending_run(desired: Desired, seen: Observed) -> Step | None:
     """The step towards what its owner asked for last, None when it is there."""
     intent = desired.spec.intent
     match intent.state, seen.state:
-        case RunState.RUNNING, _ if _started_since(seen, intent.asked_at):
+        case RunState.RUNNING, _ if _started_since(seen, max(intent.asked_at, desired.status.redo_after)):
             return Unpause() if seen.state is State.PAUSED else None
         case RunState.RUNNING, State.RUNNING | State.PAUSED if intent.restart:
             return Restarting(intent.timeout)

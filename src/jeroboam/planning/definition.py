@@ -8,7 +8,18 @@ from typing import Any
 
 from jeroboam.model.container import ContainerSpec, Intent, QuotaSpec
 
-_LIVE = {"intent", "vcpus", "memory", "networks", "quota", "hints"}
+_LIVE = {
+    "intent",
+    "vcpus",
+    "memory",
+    "networks",
+    "quota",
+    "hints",
+    "auto_remove",
+    "auto_heal",
+    "pull_policy",
+    "registry",
+}
 """What can change without making the container anew, or is no business of the engine's."""
 
 

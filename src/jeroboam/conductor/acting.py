@@ -1,0 +1,173 @@
+"""Taking one step on the engine. Every step is idempotent: after a crash it is taken again."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from jeroboam.backends.base import Backend, Observed, PullProgress
+from jeroboam.backends.errors import BackendError
+from jeroboam.conductor.definitions import Definitions, Surroundings
+from jeroboam.conductor.images import Images
+from jeroboam.conductor.secrets import CredentialStore
+from jeroboam.conductor.turn import Turn
+from jeroboam.model import names
+from jeroboam.model.container import RunState
+from jeroboam.model.events import EventType
+from jeroboam.planning import container as steps
+from jeroboam.planning.container import Step
+from jeroboam.planning.definition import definition_digest, networking_digest
+from jeroboam.planning.report import drifted
+from jeroboam.settings import Settings
+from jeroboam.store import events, work
+from jeroboam.store.database import Database
+
+
+class Actor:
+    """Thread-safe; remembers only which networks it has seen on the engine."""
+
+    def __init__(
+        self,
+        database: Database,
+        backend: Backend,
+        settings: Settings,
+        credentials: CredentialStore,
+        clock: Callable[[], float],
+    ) -> None:
+        self._database = database
+        self._backend = backend
+        self._credentials = credentials
+        self._clock = clock
+        self._images = Images(database, backend)
+        self._definitions = Definitions(database, settings)
+        self._networks: set[str] = set()
+
+    def name(self, turn: Turn) -> str:
+        return names.container_name(self._database.installation, turn.obj.id)
+
+    def look(self, turn: Turn) -> Observed | None:
+        turn.looked_at = self._clock()
+        return self._backend.observe(self.name(turn))
+
+    def act(self, turn: Turn, step: Step, seen: Observed | None) -> Observed | None:
+        """Takes `step` and returns what the engine shows afterwards. Raises BackendError, Problem."""
+        match step:
+            case steps.Fulfilled():
+                turn.fulfilled()
+                return seen
+            case steps.Create(is_repair):
+                seen = self._create(turn)
+                self._note_drift(turn, step, is_repair)
+                return seen
+            case steps.Rejoin():
+                self._rejoin(turn, seen)
+            case steps.Remove():
+                self._backend.remove(self.name(turn))
+                turn.status = replace(turn.status, definition=None, intent_done=0)
+            case _:
+                self._run(turn, step)
+        return self.look(turn)
+
+    def _run(self, turn: Turn, step: Step) -> None:
+        """The steps that are one call of the engine's."""
+        name, backend = self.name(turn), self._backend
+        match step:
+            case steps.Start():
+                backend.start(name)
+                if turn.obj.spec.intent.state is RunState.RUNNING:
+                    turn.fulfilled()
+            case steps.Restarting(timeout):
+                backend.restart(name, timeout)
+                turn.fulfilled()
+            case steps.Stop(timeout):
+                backend.stop(name, timeout)
+            case steps.Pause():
+                backend.pause(name)
+            case steps.Unpause():
+                backend.unpause(name)
+            case steps.Update(memory, vcpus):
+                backend.update(name, memory=memory, vcpus=vcpus)
+        self._note_drift(turn, step, getattr(step, "drifted", False))
+
+    def _note_drift(self, turn: Turn, step: Step, is_repair: bool) -> None:
+        if not is_repair:
+            return
+        now, done = self._clock(), type(step).__name__.lower()
+        message = f"Somebody else changed the container on the engine; repaired ({done})."
+        turn.status = drifted(turn.status, message, now)
+        with self._database.write() as tx:
+            events.append(tx, turn.event(EventType.DRIFTED, message, {"repair": done}, now))
+
+    def _create(self, turn: Turn) -> Observed:
+        obj = turn.obj
+        credentials = self._credentials.of(obj.project_id, obj.spec.registry)
+        image_id = self._images.resolve(obj.project_id, obj.spec, credentials, self._pull_progress(turn))
+        around = self.around(turn)
+        self._ensure_surroundings(turn, around)
+        try:
+            seen = self._backend.create(self._definitions.definition(obj, image_id, around))
+        except BackendError:
+            # Somebody may have removed a network that we remember: look for it again at the next try.
+            self._networks.difference_update(around.network_names)
+            raise
+        turn.status = replace(
+            turn.status,
+            definition=definition_digest(obj.spec),
+            networking=networking_digest(obj.name, obj.spec),
+            image_id=image_id,
+            intent_done=0,
+        )
+        return seen
+
+    def around(self, turn: Turn) -> Surroundings:
+        if turn.around is None:
+            turn.around = self._definitions.surroundings(turn.obj)
+        return turn.around
+
+    def network_names(self, turn: Turn, seen: Observed | None) -> dict[str, str]:
+        """The engine's names of its networks mapped to the project's."""
+        return dict(self.around(turn).network_names) if seen is not None and seen.addresses else {}
+
+    def _ensure_surroundings(self, turn: Turn, around: Surroundings) -> None:
+        labels = {
+            names.LABEL_INSTALLATION: self._database.installation,
+            names.LABEL_PROJECT: turn.obj.project_id,
+        }
+        for engine, subnet, project_name in around.networks:
+            if engine not in self._networks:
+                self._backend.ensure_network(engine, subnet, {**labels, names.LABEL_NAME: project_name})
+                self._networks.add(engine)
+        for binding in around.volumes:
+            self._backend.ensure_volume(binding.volume, labels)
+
+    def _rejoin(self, turn: Turn, seen: Observed | None) -> None:
+        around = self.around(turn)
+        self._ensure_surroundings(turn, around)
+        for attachment in self._definitions.attachments(turn.obj, around):
+            self._backend.connect(self.name(turn), attachment)
+        joined = {a.network for a in seen.addresses} if seen else set()
+        for engine in joined - set(around.network_names):
+            self._backend.disconnect(self.name(turn), engine)
+        turn.status = replace(turn.status, networking=networking_digest(turn.obj.name, turn.obj.spec))
+
+    def _pull_progress(self, turn: Turn) -> Callable[[PullProgress], None]:
+        """Writes the pull's progress as events: at its start and then at most once a second."""
+        last = 0.0
+
+        def note(progress: PullProgress) -> None:
+            nonlocal last
+            now = self._clock()
+            if now - last < 1.0:
+                return
+            first, last = last == 0.0, now
+            with self._database.write() as tx:
+                if first:
+                    turn.status = replace(turn.status, task="image_pulling")
+                    work.progress(tx, turn.work, turn.status, now)
+                message = f"Pulling {turn.obj.spec.image}: {progress.status}"
+                data: dict[str, object] = {
+                    "layer": progress.layer,
+                    "current": progress.current,
+                    "total": progress.total,
+                }
+                events.append(tx, turn.event(EventType.PULL, message, data, now))
+
+        return note

@@ -1,0 +1,41 @@
+"""Tells what somebody else did to a container from the echo of what we did ourselves.
+
+Every call of ours comes back as a line of the engine's event stream. Woken by each, a conductor would look at every
+container twice. So a line that is older than our last look at its object says nothing new.
+"""
+
+import threading
+
+
+class Echoes:
+    """Thread-safe. Times are the engine's clock in the lines and ours in the looks: `slack` seconds cover the skew."""
+
+    def __init__(self, slack: float = 0.0) -> None:
+        self._slack = slack
+        self._lock = threading.Lock()
+        self._looked: dict[str, float] = {}
+        self._busy: dict[str, float] = {}
+
+    def begin(self, object_id: str) -> None:
+        """Work on the object starts: what is heard until `end` is judged then."""
+        with self._lock:
+            self._busy[object_id] = 0.0
+
+    def end(self, object_id: str, looked_at: float) -> bool:
+        """Work ended with a look at `looked_at`. Whether something was heard that came later than this look."""
+        with self._lock:
+            self._looked[object_id] = looked_at
+            return self._busy.pop(object_id, 0.0) > looked_at - self._slack
+
+    def heard(self, object_id: str, at: float) -> bool:
+        """Whether the line is news that somebody has to look at now."""
+        with self._lock:
+            if object_id in self._busy:
+                self._busy[object_id] = max(self._busy[object_id], at)
+                return False
+            return at > self._looked.get(object_id, 0.0) - self._slack
+
+    def forget(self, object_id: str) -> None:
+        with self._lock:
+            self._looked.pop(object_id, None)
+            self._busy.pop(object_id, None)

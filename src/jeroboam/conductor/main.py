@@ -1,0 +1,149 @@
+"""The conductor: takes objects whose turn it is, and works on many of them at once."""
+
+import os
+import socket
+import threading
+import time
+import uuid
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+import structlog
+
+from jeroboam.backends.base import Backend
+from jeroboam.conductor.containers import ContainerController
+from jeroboam.conductor.echoes import Echoes
+from jeroboam.conductor.housekeeping import Housekeeping
+from jeroboam.conductor.leases import Leases
+from jeroboam.conductor.secrets import CredentialStore, SecretBox
+from jeroboam.conductor.turn import LeaseLost
+from jeroboam.conductor.watcher import Watcher
+from jeroboam.model.errors import Problem
+from jeroboam.settings import Settings
+from jeroboam.store import work
+from jeroboam.store.database import Database
+from jeroboam.store.work import Work
+
+log = structlog.get_logger(__name__)
+
+HOUSEKEEPING_SECONDS = 60.0
+
+
+class Conductor:
+    """One backend's conductor. `start` and `stop` once each; stopping leaves the containers as they are."""
+
+    def __init__(
+        self,
+        database: Database,
+        backend: Backend,
+        settings: Settings,
+        box: SecretBox,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._database = database
+        self._clock = clock
+        self._settings = settings
+        self._owner = f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
+        self._echoes = Echoes()
+        self._leases = Leases(database, settings.conductor.lease_seconds, clock)
+        credentials = CredentialStore(database, box)
+        self._controller = ContainerController(database, backend, settings, credentials, clock)
+        self._watcher = Watcher(database, backend, self._echoes, clock)
+        self._housekeeping = Housekeeping(database, backend, settings, clock)
+        self._pool = ThreadPoolExecutor(settings.engine.workers, thread_name_prefix="worker")
+        self._free = threading.Semaphore(settings.engine.workers)
+        self._stopping = threading.Event()
+        self._dispatcher = threading.Thread(target=self._dispatch, name="dispatcher", daemon=True)
+        self._keeper = threading.Thread(target=self._keep, name="keeper", daemon=True)
+
+    def start(self) -> None:
+        self._dispatcher.start()
+        self._keeper.start()
+        self._watcher.start()
+
+    def stop(self, timeout: float = 10.0) -> None:
+        """Ends after the work in hand, or after `timeout` seconds; what is left is taken up when its lease ends."""
+        self._stopping.set()
+        self._watcher.stop()
+        self._database.signal.notify()
+        deadline = time.monotonic() + timeout
+        self._pool.shutdown(wait=False, cancel_futures=True)
+        for _ in range(self._settings.engine.workers):
+            if not self._free.acquire(timeout=max(0.0, deadline - time.monotonic())):
+                break
+        self._dispatcher.join(max(0.1, deadline - time.monotonic()))
+
+    def _dispatch(self) -> None:
+        seen = -1
+        while not self._stopping.is_set():
+            try:
+                wait = self._take()
+            except Problem as error:
+                log.warning("conductor.cannot_take", reason=str(error))
+                wait = self._settings.conductor.poll_seconds
+            except Exception:
+                log.exception("conductor.dispatch_failed")
+                wait = self._settings.conductor.poll_seconds
+            if wait > 0:
+                seen = self._database.signal.wait(seen, wait)
+
+    def _take(self) -> float:
+        """Hands out what is due, as far as there are workers; returns how long there is nothing to do."""
+        poll = self._settings.conductor.poll_seconds
+        with self._database.read() as tx:
+            due = work.next_wake(tx)
+        now = self._clock()
+        if due is None or due > now:
+            return poll if due is None else min(poll, due - now)
+        workers = self._grab_workers()
+        if not workers:
+            return poll
+        items = work.take(self._database, self._owner, workers, now, self._settings.conductor.lease_seconds)
+        for _ in range(workers - len(items)):
+            self._free.release()
+        for item in items:
+            self._leases.hold(item)
+            self._echoes.begin(item.object.id)
+            self._pool.submit(self._work, item)
+        return 0.0 if items else poll
+
+    def _grab_workers(self) -> int:
+        """Reserves every idle worker; waits a little where none is."""
+        if not self._free.acquire(timeout=self._settings.conductor.poll_seconds):
+            return 0
+        count = 1
+        while self._free.acquire(blocking=False):
+            count += 1
+        return count
+
+    def _work(self, item: Work) -> None:
+        looked_at = 0.0
+        try:
+            looked_at = self._controller.reconcile(item)
+        except LeaseLost:
+            log.info("lease.lost", object=item.object.id)
+        except Exception:
+            # Not even its failure could be written: its lease runs out, and it is tried again then.
+            log.exception("reconcile.failed", object=item.object.id)
+        finally:
+            self._leases.drop(item)
+            self._free.release()
+            if self._echoes.end(item.object.id, looked_at):
+                self._wake(item.object.id)
+
+    def _wake(self, object_id: str) -> None:
+        try:
+            with self._database.write() as tx:
+                work.wake(tx, [object_id], self._clock())
+        except Problem as error:
+            log.warning("wake.lost", object=object_id, reason=str(error))
+
+    def _keep(self) -> None:
+        """Leases every few seconds, housekeeping every minute."""
+        due = 0.0
+        while not self._stopping.is_set():
+            if time.monotonic() >= due:
+                self._housekeeping.run()
+                due = time.monotonic() + HOUSEKEEPING_SECONDS
+            self._leases.renew()
+            self._stopping.wait(min(self._settings.conductor.lease_seconds / 4, 5.0))

@@ -1,0 +1,55 @@
+"""One turn of work on one container: what is known so far, and what came of it."""
+
+from dataclasses import dataclass, replace
+
+from jeroboam.conductor.definitions import Container, Surroundings
+from jeroboam.model.container import ContainerStatus
+from jeroboam.model.events import Event, EventType
+from jeroboam.planning.container import Charge, Desired, Hold
+from jeroboam.quota.tree import ClaimState
+from jeroboam.store.work import ClaimView, Work
+
+
+class LeaseLost(Exception):
+    """Another conductor has the object now: leave everything as it is."""
+
+
+@dataclass(slots=True)
+class Turn:
+    """`status` grows as steps are taken; `looked_at` is the time of the last look at the engine."""
+
+    work: Work
+    obj: Container
+    status: ContainerStatus
+    charge: Charge
+    around: Surroundings | None = None
+    looked_at: float = 0.0
+
+    @classmethod
+    def of(cls, item: Work) -> "Turn":
+        return cls(item, item.object, item.object.status, charge_of(item.claim))
+
+    def desired(self) -> Desired:
+        return Desired(self.obj.name, self.obj.spec, self.status, self.charge, self.obj.deleting is not None)
+
+    def fulfilled(self) -> None:
+        """The owner's last ask is carried out."""
+        self.status = replace(self.status, intent_done=self.obj.spec.intent.revision)
+
+    def event(self, type: EventType, message: str, data: dict[str, object], now: float) -> Event:
+        obj = self.obj
+        return Event(type, obj.kind, obj.id, obj.project_id, now, message, obj.name, data)
+
+
+def charge_of(claim: ClaimView | None) -> Charge:
+    """The ledger's view of a claim as planning needs it. An object without a claim may not run."""
+    if claim is None:
+        return Charge(Hold.EVICTED)
+    match claim.state:
+        case ClaimState.ADMITTED:
+            if claim.leaving is None:
+                return Charge()
+            return Charge(evict_at=claim.leaving.deadline, claimant=claim.leaving.by_project)
+        case ClaimState.WAITING | ClaimState.RECLAIMING:
+            return Charge(Hold.WAITING, claim.reason, claim.deadline)
+    return Charge(Hold.EVICTED)
