@@ -1,0 +1,192 @@
+"""A claim as conductors and the API see it: its state, what it waits for, who takes it and when."""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+from sqlalchemy import BindParameter, Connection, Select, bindparam, select
+
+from jeroboam.model.errors import NotFound
+from jeroboam.quota.tree import ClaimState
+from jeroboam.store.ledger_schema import claim_amounts, claims, reclaims, victims
+
+
+@dataclass(frozen=True, slots=True)
+class Leaving:
+    """A claim that is being taken back: for whom (ids), and when it must have left (seconds since the epoch)."""
+
+    reclaim_id: str
+    deadline: float
+    by_project: str
+    by_object: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimView:
+    """`reason` is a sentence that names no other project; `deadline` and `victims` (object ids) speak of its own
+    reclaim, while it is RECLAIMING. `amounts` are in base units."""
+
+    id: str
+    state: ClaimState
+    amounts: dict[str, int]
+    reason: str = ""
+    leaving: Leaving | None = None
+    deadline: float | None = None
+    victims: tuple[str, ...] = ()
+    node_id: str = ""
+    object_id: str = ""
+    priority: int = 0
+    reclaimable: bool = True
+    reservation: str | None = None
+    shortage: str = ""
+    created_at: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class ReclaimView:
+    """Who gets what from whom, by which rule and until when. `victims` are those that have not left yet."""
+
+    id: str
+    claim_id: str
+    node_id: str
+    object_id: str
+    deadline: float
+    rule: str
+    amounts: dict[str, int]
+    victims: tuple["VictimView", ...]
+
+
+@dataclass(frozen=True, slots=True)
+class VictimView:
+    claim_id: str
+    node_id: str
+    object_id: str
+    amounts: dict[str, int]
+
+
+_takers = claims.alias("takers")
+_CLAIMS = (
+    select(
+        claims.c.id,
+        claims.c.state,
+        claims.c.reason,
+        claims.c.node_id,
+        claims.c.object_id,
+        claims.c.priority,
+        claims.c.reclaimable,
+        claims.c.reservation_id,
+        claims.c.shortage,
+        claims.c.created_at,
+        claims.c.leaving,
+        reclaims.c.deadline,
+        _takers.c.node_id,
+        _takers.c.object_id,
+    )
+    .outerjoin(reclaims, reclaims.c.id == claims.c.leaving)
+    .outerjoin(_takers, _takers.c.id == reclaims.c.claim_id)
+    .order_by(claims.c.created_at, claims.c.id)
+)
+_IDS: BindParameter[Any] = bindparam("ids", expanding=True)
+_BY_ID = _CLAIMS.where(claims.c.id.in_(_IDS))
+_IN_NODES = _CLAIMS.where(claims.c.node_id.in_(bindparam("node_ids", expanding=True)))
+_AMOUNTS = select(claim_amounts.c.claim_id, claim_amounts.c.resource, claim_amounts.c.amount)
+_AMOUNTS_OF = _AMOUNTS.where(claim_amounts.c.claim_id.in_(_IDS))
+_RECLAIMS = select(
+    reclaims.c.id, reclaims.c.claim_id, claims.c.node_id, claims.c.object_id, reclaims.c.deadline, reclaims.c.rule
+).join(claims, claims.c.id == reclaims.c.claim_id)
+_RECLAIMS_OF = _RECLAIMS.where(reclaims.c.claim_id.in_(_IDS))
+_VICTIMS = (
+    select(victims.c.reclaim_id, victims.c.claim_id, claims.c.node_id, claims.c.object_id)
+    .join(claims, claims.c.id == victims.c.claim_id)
+    .where(victims.c.reclaim_id.in_(_IDS))
+    .order_by(victims.c.reclaim_id, victims.c.position)
+)
+
+
+def views(tx: Connection, claim_ids: Iterable[str]) -> dict[str, ClaimView]:
+    """By id; what does not exist is missing."""
+    ids = sorted(set(claim_ids))
+    return {view.id: view for view in _views(tx, _BY_ID, {"ids": ids})} if ids else {}
+
+
+def view(tx: Connection, claim_id: str) -> ClaimView:
+    """Raises NotFound."""
+    found = views(tx, (claim_id,)).get(claim_id)
+    if found is None:
+        raise NotFound(f"cannot find the claim {claim_id[:64]!r}; list the claims to see what there is")
+    return found
+
+
+def in_nodes(tx: Connection, node_ids: Collection[str] | None) -> list[ClaimView]:
+    """The claims of these nodes (None: of all), oldest first."""
+    if node_ids is None:
+        return _views(tx, _CLAIMS, {})
+    return _views(tx, _IN_NODES, {"node_ids": sorted(node_ids)})
+
+
+def open_reclaims(tx: Connection, node_ids: Collection[str] | None) -> list[ReclaimView]:
+    """Reclaims in progress in which one of these nodes gets or gives (None: all)."""
+    found = _reclaims(tx, _RECLAIMS, {})
+    if node_ids is None:
+        return found
+    return [r for r in found if r.node_id in node_ids or any(v.node_id in node_ids for v in r.victims)]
+
+
+def _views(tx: Connection, query: Select[*tuple[Any, ...]], values: dict[str, Any]) -> list[ClaimView]:
+    rows = tx.execute(query, values).all()
+    if not rows:
+        return []
+    amounts = _amounts(tx, [row[0] for row in rows])
+    waiting = [row[0] for row in rows if row[1] == ClaimState.RECLAIMING]
+    reclaiming = {r.claim_id: r for r in _reclaims(tx, _RECLAIMS_OF, {"ids": waiting})} if waiting else {}
+    return [_view(row, amounts[row[0]], reclaiming.get(row[0])) for row in rows]
+
+
+def _view(row: Sequence[Any], amounts: dict[str, int], reclaim: ReclaimView | None) -> ClaimView:
+    ident, state, reason, node, object_id, priority, reclaimable, reservation, shortage, created = row[:10]
+    reclaim_id, deadline, by_project, by_object = row[10:]
+    return ClaimView(
+        id=ident,
+        state=ClaimState(state),
+        amounts=amounts,
+        reason="" if reason is None else orjson.loads(reason)["sentence"],
+        leaving=None if deadline is None else Leaving(reclaim_id, deadline, by_project, by_object or None),
+        deadline=reclaim.deadline if reclaim else None,
+        victims=tuple(victim.object_id for victim in reclaim.victims) if reclaim else (),
+        node_id=node,
+        object_id=object_id,
+        priority=priority,
+        reclaimable=reclaimable,
+        reservation=reservation,
+        shortage=shortage,
+        created_at=created,
+    )
+
+
+def _reclaims(tx: Connection, query: Select[*tuple[Any, ...]], values: dict[str, Any]) -> list[ReclaimView]:
+    rows = tx.execute(query, values).all()
+    if not rows:
+        return []
+    leaving = tx.execute(_VICTIMS, {"ids": [row[0] for row in rows]}).all()
+    amounts = _amounts(tx, {row[1] for row in rows} | {row[1] for row in leaving})
+    of: dict[str, list[VictimView]] = defaultdict(list)
+    for reclaim_id, claim_id, node_id, object_id in leaving:
+        of[reclaim_id].append(VictimView(claim_id, node_id, object_id, amounts[claim_id]))
+    return [_reclaim(row, amounts[row[1]], of[row[0]]) for row in rows]
+
+
+def _reclaim(row: Sequence[Any], amounts: dict[str, int], leaving: list[VictimView]) -> ReclaimView:
+    ident, claim_id, node_id, object_id, deadline, rule = row
+    return ReclaimView(ident, claim_id, node_id, object_id, deadline, rule, amounts, tuple(leaving))
+
+
+def _amounts(tx: Connection, claim_ids: Iterable[str]) -> dict[str, dict[str, int]]:
+    found: dict[str, dict[str, int]] = defaultdict(dict)
+    ids = list(claim_ids)
+    # A database takes only so many parameters in one statement.
+    for start in range(0, len(ids), 500):
+        for claim_id, resource, amount in tx.execute(_AMOUNTS_OF, {"ids": ids[start : start + 500]}):
+            found[claim_id][resource] = amount
+    return found

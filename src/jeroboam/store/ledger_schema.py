@@ -1,0 +1,117 @@
+"""The tables of the quota ledger: relational, so that every counter can be recomputed from the claims by anybody."""
+
+from sqlalchemy import BigInteger, Boolean, Column, Double, ForeignKey, Index, Integer, String, Table, Text
+
+from jeroboam.store.schema import Counter, metadata
+
+nodes = Table(
+    "quota_nodes",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("parent_id", String(64), ForeignKey("quota_nodes.id")),
+    Column("name", String(255), nullable=False),
+    Column("kind", String(16), nullable=False),
+    Column("depth", Integer, nullable=False),
+    Column("weight", String(64), nullable=False),  # "3" or "3/2": exact
+    Column("policy", Text, nullable=False),
+    Column("child_defaults", Text),
+    Column("generation", BigInteger, nullable=False),
+    Index(None, "parent_id"),
+)
+
+limits = Table(
+    "quota_limits",
+    metadata,
+    Column("node_id", String(64), ForeignKey("quota_nodes.id", ondelete="CASCADE"), primary_key=True),
+    Column("resource", String(63), primary_key=True),
+    Column("hard", BigInteger, nullable=False),
+    Column("lend", BigInteger),
+    Column("borrow", BigInteger),
+    Column("used", BigInteger, nullable=False),
+    Column("reserved", BigInteger, nullable=False),
+    Column("subtree", BigInteger, nullable=False),
+    Column("by_capacity", Boolean, nullable=False),  # follows the engine's capacity: nobody has set it by hand
+)
+
+claims = Table(
+    "quota_claims",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("node_id", String(64), ForeignKey("quota_nodes.id"), nullable=False),
+    Column("object_id", String(64), nullable=False),
+    Column("priority", Integer, nullable=False),
+    Column("age", BigInteger, nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("reclaimable", Boolean, nullable=False),
+    Column("reservation_id", String(64)),
+    Column("shortage", String(16), nullable=False),
+    Column("reason", Text),
+    Column("leaving", String(64)),
+    Column("created_at", Double, nullable=False),
+    Column("updated_at", Double, nullable=False),
+    Index(None, "node_id"),
+    Index(None, "state"),
+    Index(None, "object_id"),
+    Index(None, "leaving"),
+)
+
+claim_amounts = Table(
+    "quota_claim_amounts",
+    metadata,
+    Column("claim_id", String(64), ForeignKey("quota_claims.id", ondelete="CASCADE"), primary_key=True),
+    Column("resource", String(63), primary_key=True),
+    Column("amount", BigInteger, nullable=False),
+)
+
+reservations = Table(
+    "quota_reservations",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("node_id", String(64), ForeignKey("quota_nodes.id"), nullable=False),
+    Column("until", Double),
+    Index(None, "node_id"),
+    Index(None, "until"),
+)
+
+reservation_amounts = Table(
+    "quota_reservation_amounts",
+    metadata,
+    Column("reservation_id", String(64), ForeignKey("quota_reservations.id", ondelete="CASCADE"), primary_key=True),
+    Column("resource", String(63), primary_key=True),
+    Column("amount", BigInteger, nullable=False),
+)
+
+reclaims = Table(
+    "quota_reclaims",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("claim_id", String(64), nullable=False),
+    Column("deadline", Double, nullable=False),
+    Column("rule", Text, nullable=False),
+    Index(None, "claim_id"),
+)
+
+victims = Table(
+    "quota_victims",
+    metadata,
+    Column("reclaim_id", String(64), ForeignKey("quota_reclaims.id", ondelete="CASCADE"), primary_key=True),
+    Column("claim_id", String(64), primary_key=True),
+    Column("position", Integer, nullable=False),
+)
+
+audit = Table(
+    "quota_audit",
+    metadata,
+    Column("id", Counter, primary_key=True, autoincrement=True),
+    Column("at", Double, nullable=False),
+    Column("user_id", String(64), nullable=False),
+    Column("user_name", String(255), nullable=False),
+    Column("project_id", String(64)),
+    Column("node_id", String(64), nullable=False),
+    Column("action", String(32), nullable=False),
+    Column("before", Text, nullable=False),
+    Column("after", Text, nullable=False),
+    Column("request_id", String(64)),
+    Index(None, "node_id", "id"),
+    sqlite_autoincrement=True,
+)

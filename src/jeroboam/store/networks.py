@@ -1,0 +1,88 @@
+"""The networks of projects: each project has its own, each with a small subnet from the operator's range."""
+
+import uuid
+from collections.abc import Iterable
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv4Network
+
+from sqlalchemy import Connection, bindparam, delete, insert, select
+
+from jeroboam.model.errors import Conflict, NotFound
+from jeroboam.store.schema import networks
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkRow:
+    """`subnet` in the form 10.212.3.0/24."""
+
+    id: str
+    project_id: str
+    name: str
+    subnet: str
+
+
+_ALL = select(networks.c.id, networks.c.project_id, networks.c.name, networks.c.subnet)
+_NAMED = _ALL.where(networks.c.project_id == bindparam("project_id"), networks.c.name == bindparam("name"))
+_BY_ID = _ALL.where(networks.c.id == bindparam("network_id"))
+_ORDERED = _ALL.order_by(networks.c.name, networks.c.id)
+_OF = _ORDERED.where(networks.c.project_id == bindparam("project_id"))
+_SUBNETS = select(networks.c.subnet)
+_INSERT = insert(networks)
+_REMOVE = delete(networks).where(networks.c.id == bindparam("network_id"))
+
+
+def ensure(
+    tx: Connection,
+    project_id: str,
+    name: str,
+    range: IPv4Network,
+    prefix: int,
+    avoid: Iterable[IPv4Network] = (),
+) -> NetworkRow:
+    """The project's network of that name; made with the lowest free subnet if there is none. Raises Conflict."""
+    row = tx.execute(_NAMED, {"project_id": project_id, "name": name}).first()
+    if row is not None:
+        return NetworkRow(*row)
+    taken = [IPv4Network(subnet) for subnet in tx.execute(_SUBNETS).scalars()]
+    subnet = _lowest_free(range, prefix, [*taken, *avoid])
+    if subnet is None:
+        raise Conflict(
+            f"cannot make the network {name!r}: all /{prefix} subnets of {range} are in use; "
+            "delete networks that are not needed, or ask the operator for a larger network.range"
+        )
+    made = NetworkRow(str(uuid.uuid4()), project_id, name, str(subnet))
+    tx.execute(_INSERT, {"id": made.id, "project_id": project_id, "name": name, "subnet": made.subnet})
+    return made
+
+
+def get(tx: Connection, network_id: str) -> NetworkRow:
+    """Raises NotFound."""
+    row = tx.execute(_BY_ID, {"network_id": network_id}).first()
+    if row is None:
+        raise NotFound(f"cannot find a network {network_id[:64]!r}; list the networks to see what there is")
+    return NetworkRow(*row)
+
+
+def listing(tx: Connection, project_id: str | None) -> list[NetworkRow]:
+    """A project's (None: all), by name."""
+    if project_id is None:
+        return [NetworkRow(*row) for row in tx.execute(_ORDERED)]
+    return [NetworkRow(*row) for row in tx.execute(_OF, {"project_id": project_id})]
+
+
+def remove(tx: Connection, network_id: str) -> None:
+    """Its subnet is free from now on: only once the engine has none of that network."""
+    tx.execute(_REMOVE, {"network_id": network_id})
+
+
+def _lowest_free(range: IPv4Network, prefix: int, taken: list[IPv4Network]) -> IPv4Network | None:
+    """Blocks that overlap `taken` are skipped, whatever the prefix they were made with."""
+    size = 1 << (32 - prefix)
+    at, end = int(range.network_address), int(range.broadcast_address) + 1
+    for block in sorted(taken):
+        first, last = int(block.network_address), int(block.broadcast_address)
+        if first >= at + size:
+            break
+        if last >= at:
+            at = (last // size + 1) * size
+    return IPv4Network((IPv4Address(at), prefix)) if at + size <= end else None

@@ -1,0 +1,75 @@
+"""Waking whoever waits for work: a counter that grows with every commit, ours or another process's.
+
+A signal is a hint. Nothing may depend on it for being right: every waiter has a time-out and looks for itself.
+"""
+
+import threading
+from collections.abc import Callable
+
+POLL_SECONDS = 1.0
+"""How often the database is asked whether another process has committed, while anybody waits here."""
+
+
+class Signal:
+    """`version` is asked for a number that changes when anybody commits; None: only `notify` counts."""
+
+    def __init__(self, version: Callable[[], int] | None = None) -> None:
+        self._version = version
+        self._changed = threading.Condition()
+        self._count = 0
+        self._callbacks: dict[object, Callable[[], None]] = {}
+        self._watcher: threading.Thread | None = None
+        self._closed = threading.Event()
+
+    def notify(self) -> None:
+        """Wakes every waiter and calls every subscriber, from the thread that calls this."""
+        with self._changed:
+            self._count += 1
+            callbacks = list(self._callbacks.values())
+            self._changed.notify_all()
+        for callback in callbacks:
+            callback()
+
+    def wait(self, seen: int, timeout: float) -> int:
+        """Blocks until the counter differs from `seen`, or for `timeout` seconds; returns the counter."""
+        self._watch()
+        with self._changed:
+            self._changed.wait_for(lambda: self._count != seen or self._closed.is_set(), timeout)
+            return self._count
+
+    def subscribe(self, callback: Callable[[], None]) -> Callable[[], None]:
+        """Calls `callback` (short, never blocking, from any thread) at each notify; returns what ends that."""
+        key = object()
+        with self._changed:
+            self._callbacks[key] = callback
+        self._watch()
+
+        def unsubscribe() -> None:
+            with self._changed:
+                self._callbacks.pop(key, None)
+
+        return unsubscribe
+
+    def close(self) -> None:
+        self._closed.set()
+        with self._changed:
+            self._changed.notify_all()
+        if self._watcher is not None and self._watcher is not threading.current_thread():
+            self._watcher.join()
+
+    def _watch(self) -> None:
+        # Started by the first who waits: a process that only writes needs no watcher.
+        with self._changed:
+            if self._version is None or self._watcher is not None or self._closed.is_set():
+                return
+            self._watcher = threading.Thread(target=self._poll, name="store-signal", daemon=True)
+            self._watcher.start()
+
+    def _poll(self) -> None:
+        assert self._version is not None
+        seen = self._version()
+        while not self._closed.wait(POLL_SECONDS):
+            now = self._version()
+            if now != seen:
+                seen = now
+                self.notify()

@@ -1,0 +1,90 @@
+"""What only SQLite needs: file modes, pragmas, transactions that are begun by hand, and hearing of others' commits."""
+
+import os
+import sqlite3
+import threading
+from pathlib import Path
+
+from sqlalchemy import URL, Connection, Engine, create_engine, event
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.pool import ConnectionPoolEntry
+
+BUSY_SECONDS = 15.0
+"""How long a writer waits for another process's transaction before it gives up."""
+
+_PRAGMAS = (
+    f"PRAGMA busy_timeout = {int(BUSY_SECONDS * 1000)}",
+    "PRAGMA journal_mode = WAL",
+    "PRAGMA synchronous = FULL",  # a commit that was answered survives a power cut
+    "PRAGMA foreign_keys = ON",
+    "PRAGMA cache_size = -1024",  # KiB a connection: the system's page cache does the rest
+)
+
+
+def prepare_file(path: Path) -> None:
+    """Makes the folder (0700) and an empty file (0600) if there is none; SQLite gives its WAL files the same mode."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    try:
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+    except FileExistsError:
+        path.chmod(0o600)
+
+
+def engine(url: URL) -> Engine:
+    """An engine whose transactions begin when SQLAlchemy says so: IMMEDIATE where the option `immediate` is set."""
+    made = create_engine(
+        url,
+        pool_size=4,
+        max_overflow=-1,  # readers never queue for a connection
+        pool_use_lifo=True,
+        connect_args={"timeout": BUSY_SECONDS, "isolation_level": None, "check_same_thread": False},
+    )
+
+    @event.listens_for(made, "connect")
+    def _on_connect(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
+        cursor = connection.cursor()
+        for pragma in _PRAGMAS:
+            cursor.execute(pragma)
+        cursor.close()
+
+    @event.listens_for(made, "begin")
+    def _on_begin(connection: Connection) -> None:
+        immediate = connection.get_execution_options().get("immediate", False)
+        driver = connection.connection.driver_connection
+        assert isinstance(driver, sqlite3.Connection)
+        try:
+            driver.execute("BEGIN IMMEDIATE" if immediate else "BEGIN")
+        except sqlite3.OperationalError as error:
+            raise Busy(str(error)) from error
+
+    return made
+
+
+class Busy(Exception):
+    """The transaction could not begin."""
+
+
+class Version:
+    """PRAGMA data_version on a connection of its own: the number changes when any other connection commits."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._lock = threading.Lock()
+        self._connection: sqlite3.Connection | None = None
+        self._last = 0
+
+    def __call__(self) -> int:
+        with self._lock:
+            try:
+                if self._connection is None:
+                    self._connection = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False)
+                self._last = int(self._connection.execute("PRAGMA data_version").fetchone()[0])
+            except sqlite3.Error:
+                pass  # a hint only: whoever needs the database finds out by itself
+            return self._last
+
+    def close(self) -> None:
+        with self._lock:
+            if self._connection is not None:
+                self._connection.close()
+                self._connection = None
