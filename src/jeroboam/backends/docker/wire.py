@@ -52,6 +52,8 @@ class Wire:
         )
         # Neither proxies nor .netrc of our process's environment have a say in how an engine is reached.
         self._session.trust_env = False
+        # Streams are passed on as they come, and on one machine packing costs more than it saves.
+        self._session.headers["Accept-Encoding"] = "identity"
         if self._session.base_url.startswith("http://"):
             self._session.mount("http://", requests.adapters.HTTPAdapter(pool_maxsize=pool))
         self._version: str | None = None
