@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 
-from jeroboam.backends.base import Backend, Observed, PullProgress
+from jeroboam.backends.base import Backend, PullProgress
 from jeroboam.backends.errors import BackendError
 from jeroboam.conductor.definitions import Definitions, Surroundings
 from jeroboam.conductor.images import Images
@@ -12,6 +12,7 @@ from jeroboam.conductor.turn import Turn
 from jeroboam.model import names
 from jeroboam.model.container import RunState
 from jeroboam.model.events import EventType
+from jeroboam.model.observed import Observed
 from jeroboam.planning import container as steps
 from jeroboam.planning.container import Step
 from jeroboam.planning.definition import definition_digest, networking_digest

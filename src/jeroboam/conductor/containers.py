@@ -7,7 +7,7 @@ from dataclasses import replace
 import structlog
 from sqlalchemy import Connection
 
-from jeroboam.backends.base import Backend, Observed
+from jeroboam.backends.base import Backend
 from jeroboam.backends.errors import BackendError, Temporary
 from jeroboam.conductor.acting import Actor
 from jeroboam.conductor.secrets import CredentialStore
@@ -16,6 +16,7 @@ from jeroboam.model import names
 from jeroboam.model.container import ContainerStatus, OnEvict, Phase
 from jeroboam.model.errors import Problem, Unavailable
 from jeroboam.model.events import EventType
+from jeroboam.model.observed import Observed
 from jeroboam.planning import container as steps
 from jeroboam.planning.backoff import backoff
 from jeroboam.planning.container import Charge, Hold, plan
@@ -150,7 +151,7 @@ class ContainerController:
             self._backend.remove_volume(names.volume_name(self._database.installation, volume.id))
         now = self._clock()
         with self._database.write() as tx:
-            if not work.extend(tx, turn.work, now, self._limits.lease_seconds):
+            if not work.held(tx, turn.work):
                 raise LeaseLost(obj.id)
             for volume in own:
                 volumes.remove(tx, volume.id)

@@ -21,11 +21,13 @@ class SecretBox:
     def at(cls, path: Path) -> "SecretBox":
         """The box whose key lies at `path`; made there (0600 from its first byte) if there is none."""
         try:
-            with path.open("xb", opener=_private) as file:
-                file.write(Fernet.generate_key())
+            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         except FileExistsError:
-            pass
-        return cls(path.read_bytes())
+            return cls(path.read_bytes())
+        key = Fernet.generate_key()
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(key)
+        return cls(key)
 
     def seal(self, text: str) -> bytes:
         return self._fernet.encrypt(text.encode())
@@ -62,7 +64,3 @@ class CredentialStore:
         if not row.username:
             return None
         return Credentials(row.domain, row.username, self._box.open(row.secret))
-
-
-def _private(path: str, flags: int) -> int:
-    return os.open(path, flags, 0o600)

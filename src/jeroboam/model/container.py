@@ -224,6 +224,8 @@ class ContainerStatus:
     ports: tuple[PublishedPort, ...] = ()
     intent_done: int = 0
     """The intent revision that was last carried out."""
+    redo_after: float = 0.0
+    """When it was last evicted: a start before that does not count for the present ask."""
     exit_code: int | None = None
     started_at: float | None = None
     finished_at: float | None = None

@@ -5,10 +5,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network
 
-from sqlalchemy import Connection, bindparam, delete, insert, select
+from sqlalchemy import Connection, bindparam, delete, exists, insert, select
 
 from jeroboam.model.errors import Conflict, NotFound
-from jeroboam.store.schema import networks
+from jeroboam.store.schema import networks, objects
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +27,9 @@ _BY_ID = _ALL.where(networks.c.id == bindparam("network_id"))
 _ORDERED = _ALL.order_by(networks.c.name, networks.c.id)
 _OF = _ORDERED.where(networks.c.project_id == bindparam("project_id"))
 _SUBNETS = select(networks.c.subnet)
+_DESERTED = ~exists().where(objects.c.project_id == networks.c.project_id)
+_UNUSED = _ORDERED.where(_DESERTED)
+_REMOVE_UNUSED = delete(networks).where(networks.c.id == bindparam("network_id"), _DESERTED)
 _INSERT = insert(networks)
 _REMOVE = delete(networks).where(networks.c.id == bindparam("network_id"))
 
@@ -73,6 +76,16 @@ def listing(tx: Connection, project_id: str | None) -> list[NetworkRow]:
 def remove(tx: Connection, network_id: str) -> None:
     """Its subnet is free from now on: only once the engine has none of that network."""
     tx.execute(_REMOVE, {"network_id": network_id})
+
+
+def unused(tx: Connection) -> list[NetworkRow]:
+    """The networks of projects that have no object left."""
+    return [NetworkRow(*row) for row in tx.execute(_UNUSED)]
+
+
+def remove_if_unused(tx: Connection, network_id: str) -> bool:
+    """Whether it was still unused, and is gone now."""
+    return tx.execute(_REMOVE_UNUSED, {"network_id": network_id}).rowcount == 1
 
 
 def _lowest_free(range: IPv4Network, prefix: int, taken: list[IPv4Network]) -> IPv4Network | None:
