@@ -12,12 +12,17 @@ def private_folder(folder: Path) -> Path:
 
 
 def write_private(file: Path, text: str) -> None:
+    """As `write_private_bytes`, in UTF-8."""
+    write_private_bytes(file, text.encode())
+
+
+def write_private_bytes(file: Path, content: bytes) -> None:
     """Writes `file` 0600, made with O_EXCL beside it and renamed: a reader sees the old one or the new one."""
     scratch = file.with_name(f".{file.name}.{secrets.token_hex(8)}")
     handle = os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     try:
-        with os.fdopen(handle, "w") as stream:
-            stream.write(text)
+        with os.fdopen(handle, "wb") as stream:
+            stream.write(content)
             stream.flush()
             os.fsync(stream.fileno())
         scratch.replace(file)

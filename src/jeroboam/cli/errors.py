@@ -1,0 +1,33 @@
+"""How commands end when they cannot do what they were asked: one sentence on stderr, and an exit status."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import typer
+
+FAILED, USAGE = 1, 2
+
+
+class Refused(Exception):
+    """The command cannot be carried out; the message says why and what helps."""
+
+
+@contextmanager
+def sentences() -> Iterator[None]:
+    """Turns Refused, Problem and bad settings into a sentence on stderr and exit status 1 or 2."""
+    from pydantic import ValidationError
+
+    from jeroboam.model.errors import Problem
+
+    try:
+        yield
+    except (Refused, Problem) as error:
+        print(f"jeroboam: {error}", file=sys.stderr)
+        raise typer.Exit(FAILED) from None
+    except ValidationError as error:
+        for problem in error.errors(include_url=False, include_context=False, include_input=False):
+            where = ".".join(str(part) for part in problem["loc"])
+            text = problem["msg"].removeprefix("Value error, ")
+            print(f"jeroboam: {text}" + (f" ({where})" if where else ""), file=sys.stderr)
+        raise typer.Exit(USAGE) from None

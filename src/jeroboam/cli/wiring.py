@@ -1,0 +1,91 @@
+"""Where the rooms are joined: what the API and the conductor are given. Imported late, since it brings everything."""
+
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from jeroboam.api.services import Services
+from jeroboam.backends.docker import Deadlines, DockerBackend
+from jeroboam.cli.errors import Refused
+from jeroboam.conductor.main import Conductor
+from jeroboam.identity.keystone import Keystone
+from jeroboam.identity.policy import Policy
+from jeroboam.identity.projects import Projects
+from jeroboam.identity.tokens import TokenValidator
+from jeroboam.model.errors import Unavailable
+from jeroboam.secret_box import SecretBox
+from jeroboam.settings import Settings
+from jeroboam.store.database import Database
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp
+
+STOP_SECONDS = 5.0
+"""How long the conductor may go on with the work in hand when everything stops."""
+
+
+@dataclass(frozen=True)
+class Base:
+    """What both the API and the conductor stand on."""
+
+    settings: Settings
+    database: Database
+    backend: DockerBackend
+    secrets: SecretBox
+
+
+def open_base(settings: Settings, stack: ExitStack) -> Base:
+    """Opens and migrates the database, makes the backend. What is opened is closed by `stack`. Raises Unavailable."""
+    database = Database(settings.database_url)
+    stack.callback(database.close)
+    database.migrate()
+    engine = settings.engine
+    backend = DockerBackend(
+        engine.name,
+        engine.url,
+        database.installation,
+        deadlines=Deadlines(call=engine.deadline, pull=engine.pull_deadline),
+    )
+    stack.callback(backend.close)
+    return Base(settings, database, backend, SecretBox.at(settings.data))
+
+
+def start_conductor(base: Base, stack: ExitStack) -> None:
+    """Starts it; `stack` stops it."""
+    conductor = Conductor(base.database, base.backend, base.settings, base.secrets)
+    conductor.start()
+    stack.callback(conductor.stop, STOP_SECONDS)
+
+
+def make_app(base: Base, stack: ExitStack) -> "ASGIApp":
+    """The API. Raises Refused where the operator's policy cannot be used."""
+    from jeroboam.api.app import create_app
+
+    settings = base.settings
+    try:
+        policy = Policy(settings.policy_file)
+    except ValueError as error:
+        raise Refused(str(error)) from None
+    keystone = Keystone(settings)
+    stack.callback(keystone.close)
+    services = Services(
+        settings=settings,
+        database=base.database,
+        backend=base.backend,
+        tokens=TokenValidator(keystone, cache_seconds=settings.identity.cache_seconds),
+        projects=Projects(keystone),
+        policy=policy,
+        secrets=base.secrets,
+    )
+    return create_app(settings, services)
+
+
+def engine_says(base: Base) -> str | None:
+    """Why the engine cannot be used now, None if it answers."""
+    from jeroboam.backends.errors import BackendError
+
+    try:
+        base.backend.ping()
+    except (BackendError, Unavailable) as error:
+        return str(error)
+    return None
