@@ -5,6 +5,7 @@ from typing import Any
 
 from jeroboam.model import container
 from jeroboam.model.container import ContainerSpec, ContainerStatus
+from jeroboam.model.events import Event, EventType
 from jeroboam.model.objects import Object
 
 Container = Object[ContainerSpec, ContainerStatus]
@@ -26,3 +27,15 @@ def an_object(name: str = "web", project: str = "p1", at: float = 1.0, **changes
         **changes,
     }
     return Object(**fields)
+
+
+def an_event(project: str = "p1", at: float = 1.0, **changes: Any) -> Event:
+    fields: dict[str, Any] = {
+        "type": EventType.CREATED,
+        "kind": container.KIND,
+        "object_id": "o1",
+        "project_id": project,
+        "at": at,
+        **changes,
+    }
+    return Event(**fields)

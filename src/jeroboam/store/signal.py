@@ -62,14 +62,14 @@ class Signal:
         with self._changed:
             if self._version is None or self._watcher is not None or self._closed.is_set():
                 return
-            self._watcher = threading.Thread(target=self._poll, name="store-signal", daemon=True)
+            self._watcher = threading.Thread(
+                target=self._poll, args=(self._version, self._version()), name="store-signal", daemon=True
+            )
             self._watcher.start()
 
-    def _poll(self) -> None:
-        assert self._version is not None
-        seen = self._version()
+    def _poll(self, version: Callable[[], int], seen: int) -> None:
         while not self._closed.wait(POLL_SECONDS):
-            now = self._version()
+            now = version()
             if now != seen:
                 seen = now
                 self.notify()

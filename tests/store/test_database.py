@@ -1,0 +1,264 @@
+import multiprocessing
+import os
+import re
+import sqlite3
+import stat
+import threading
+import time
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, text
+from sqlalchemy.exc import IntegrityError
+
+from jeroboam.model.errors import Unavailable
+from jeroboam.store import events, migrations, objects, sqlite
+from jeroboam.store.database import Database
+from tests.store.build import an_event, an_object
+
+
+def mode(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+def append_and_fail(tx: Connection) -> None:
+    events.append(tx, an_event())
+    raise ZeroDivisionError
+
+
+def test_folder_and_files_are_the_owners_alone(db: Database, tmp_path: Path) -> None:
+    folder = tmp_path / "data"
+    assert mode(folder) == 0o700
+    with db.write() as tx:
+        events.append(tx, an_event())
+        names = {path.name: mode(path) for path in folder.iterdir()}
+    assert set(names) == {"jeroboam.sqlite", "jeroboam.sqlite-wal", "jeroboam.sqlite-shm"}
+    assert set(names.values()) == {0o600}
+
+
+def test_migrations_lead_to_the_schema(db: Database) -> None:
+    with db.read() as tx:
+        assert compare_metadata(MigrationContext.configure(tx), migrations.METADATA) == []
+
+
+def test_head_is_the_newest_script() -> None:
+    config = Config()
+    config.set_main_option("script_location", str(Path(migrations.__file__).parent))
+    assert ScriptDirectory.from_config(config).get_heads() == [migrations.HEAD]
+
+
+def test_migrating_again_keeps_everything_and_is_quick(db: Database, url: str) -> None:
+    assert re.fullmatch("[0-9a-f]{8}", db.installation)
+    with db.write() as tx:
+        events.append(tx, an_event())
+    again = Database(url)
+    started = time.perf_counter()
+    again.migrate()
+    assert time.perf_counter() - started < 0.3
+    assert again.installation == db.installation
+    with again.read() as tx:
+        assert events.latest(tx) == 1
+    again.close()
+
+
+def test_two_that_start_at_once_make_one_installation(url: str) -> None:
+    databases = [Database(url) for _ in range(4)]
+    threads = [threading.Thread(target=database.migrate) for database in databases]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len({database.installation for database in databases}) == 1
+    for database in databases:
+        database.close()
+
+
+def test_a_newer_versions_database_is_left_alone(db: Database, url: str) -> None:
+    with db.write() as tx:
+        tx.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    with pytest.raises(Unavailable, match=r"newer version.*9999"):
+        Database(url).migrate()
+
+
+def test_an_exception_rolls_everything_back(db: Database) -> None:
+    with pytest.raises(ZeroDivisionError), db.write() as tx:
+        append_and_fail(tx)
+    with db.read() as tx:
+        assert events.latest(tx) == 0
+
+
+def test_a_failed_commit_leaves_nothing_and_the_next_one_works(db: Database) -> None:
+    with pytest.raises(IntegrityError), db.write() as tx:
+        # An action of an object that is never written: noticed at the commit.
+        tx.execute(
+            text(
+                "INSERT INTO actions (object_id, action, request_id, user_id, project_id, started_at)"
+                " VALUES ('none', 'a', 'r', 'u', 'p', 1)"
+            )
+        )
+    with db.write() as tx:
+        events.append(tx, an_event())
+    with db.read() as tx:
+        assert tx.execute(text("SELECT count(*) FROM actions")).scalar() == 0
+        assert events.latest(tx) == 1
+
+
+def test_a_reader_sees_one_snapshot_and_never_waits_for_a_writer(db: Database) -> None:
+    with db.read() as reader:
+        assert events.latest(reader) == 0
+        with db.write() as tx:
+            events.append(tx, an_event())
+        assert events.latest(reader) == 0
+    with db.read() as reader:
+        assert events.latest(reader) == 1
+
+
+def test_commits_are_durable_by_pragma(db: Database) -> None:
+    with db.write() as tx:
+        found = {p: tx.execute(text(f"PRAGMA {p}")).scalar() for p in ("journal_mode", "synchronous", "foreign_keys")}
+    assert found == {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1}
+
+
+def test_busy_is_unavailable_and_passes(url: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(sqlite, "BUSY_SECONDS", 0.05)
+    monkeypatch.setattr(sqlite, "_PRAGMAS", ("PRAGMA busy_timeout = 50",))
+    db = Database(url)
+    db.migrate()
+    other = sqlite3.connect(tmp_path / "data/jeroboam.sqlite", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    with pytest.raises(Unavailable, match="cannot use the database: database is locked; try again"), db.write():
+        pytest.fail("it has no business in here")
+    other.execute("ROLLBACK")
+    with db.write() as tx:
+        events.append(tx, an_event())
+    other.close()
+    db.close()
+
+
+def test_a_full_disk_is_unavailable_and_passes(db: Database) -> None:
+    with db.read() as tx:
+        pages = tx.execute(text("PRAGMA page_count")).scalar_one()
+    obj = an_object(name="x" * 255)
+    with db.write() as tx:
+        tx.execute(text(f"PRAGMA max_page_count = {pages + 2}"))  # of this connection, which is the next one again
+    with pytest.raises(Unavailable, match="full"), db.write() as tx:
+        events.append_all(tx, [an_event(message="m" * 500)] * 500)
+    with db.write() as tx:
+        tx.execute(text("PRAGMA max_page_count = 1073741823"))
+        objects.insert(tx, obj, None)
+    with db.read() as tx:
+        assert objects.find(tx, obj.id) == obj
+        assert events.latest(tx) == 0
+
+
+def test_what_is_no_database_is_unavailable(tmp_path: Path) -> None:
+    path = tmp_path / "jeroboam.sqlite"
+    path.write_bytes(b"not a database at all " * 100)
+    with pytest.raises(Unavailable, match="not a database"):
+        Database(f"sqlite:///{path}").migrate()
+
+
+@pytest.mark.parametrize("url", ["sqlite://", "sqlite:///:memory:"])
+def test_only_a_file_will_do_and_no_password_is_shown(url: str) -> None:
+    with pytest.raises(Unavailable, match="SQLite file"):
+        Database(url)
+
+
+def test_a_folder_that_cannot_be_is_unavailable(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(Unavailable, match="cannot open the database"):
+        Database(f"sqlite:///{tmp_path}/file/jeroboam.sqlite")
+
+
+def test_ping(db: Database) -> None:
+    db.ping()
+    with db.write() as tx:
+        tx.execute(text("ALTER TABLE installation RENAME TO gone"))
+    with pytest.raises(Unavailable):
+        db.ping()
+
+
+# hearing of commits
+
+
+def test_a_commit_wakes_who_waits(db: Database) -> None:
+    seen = db.signal.wait(0, 0)
+    woken = threading.Event()
+
+    def wait() -> None:
+        db.signal.wait(seen, 60)
+        woken.set()
+
+    waiter = threading.Thread(target=wait)
+    waiter.start()
+    with db.write() as tx:
+        events.append(tx, an_event())
+    assert woken.wait(10)
+    waiter.join()
+
+
+def test_what_was_committed_before_the_wait_is_noticed_by_the_counter(db: Database) -> None:
+    seen = db.signal.wait(-1, 0)
+    with db.write() as tx:
+        events.append(tx, an_event())
+    assert db.signal.wait(seen, 60) == seen + 1
+
+
+def test_a_rollback_wakes_nobody_and_a_quiet_write_neither(db: Database) -> None:
+    seen = db.signal.wait(-1, 0)
+    with pytest.raises(ZeroDivisionError), db.write():
+        raise ZeroDivisionError
+    with db.write(notify=False):
+        pass
+    assert db.signal.wait(-1, 0) == seen
+
+
+def test_subscribers_are_called_until_they_leave(db: Database) -> None:
+    calls: list[int] = []
+    leave = db.signal.subscribe(lambda: calls.append(1))
+    with db.write():
+        pass
+    leave()
+    with db.write():
+        pass
+    assert calls == [1]
+
+
+def _append_event(url: str) -> None:
+    db = Database(url)
+    with db.write() as tx:
+        events.append(tx, an_event())
+    db.close()
+
+
+def test_another_processs_commit_is_noticed_within_seconds(db: Database, url: str) -> None:
+    woken = threading.Event()
+    leave = db.signal.subscribe(woken.set)
+    other = multiprocessing.get_context("spawn").Process(target=_append_event, args=(url,))
+    other.start()
+    other.join()
+    assert woken.wait(5)
+    leave()
+
+
+def _die_in_the_middle(url: str) -> None:
+    db = Database(url)
+    with db.write() as tx:
+        events.append(tx, an_event())
+        objects.insert(tx, an_object(), None)
+        os.kill(os.getpid(), 9)
+
+
+def test_a_killed_writer_leaves_nothing_half_done_and_blocks_nobody(db: Database, url: str) -> None:
+    other = multiprocessing.get_context("spawn").Process(target=_die_in_the_middle, args=(url,))
+    other.start()
+    other.join()
+    assert other.exitcode == -9
+    with db.write() as tx:
+        assert events.latest(tx) == 0
+        assert objects.count(tx, "container") == 0
+        events.append(tx, an_event())
