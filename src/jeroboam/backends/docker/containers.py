@@ -39,7 +39,7 @@ class Containers(Owned):
         doing = f"adopt container {definition.name}"
         found = self._inspect(definition.name)
         if found is None or found["State"]["Status"] == "removing":
-            raise Temporary(f"cannot {doing}: the one of that name is being removed at this moment")
+            raise Temporary(f"cannot {doing}: the one of that name is being made or removed at this moment")
         observed = reading.observed(found)
         if observed.state is State.CREATED:
             joined = found["NetworkSettings"]["Networks"]

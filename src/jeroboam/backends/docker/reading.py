@@ -33,6 +33,10 @@ def observed(document: Document) -> Observed:
     state, config, host = document["State"], document["Config"], document["HostConfig"]
     status = state_of(state["Status"])
     labels = config.get("Labels") or {}
+    started, finished = seconds(state.get("StartedAt")), seconds(state.get("FinishedAt"))
+    if status is State.EXITED and started is not None and finished is not None:
+        # The engine notes the end of a very short run a moment before its begin.
+        finished = max(started, finished)
     failed_to_start = status is State.CREATED and bool(state.get("Error"))
     return Observed(
         id=document["Id"],
@@ -44,8 +48,8 @@ def observed(document: Document) -> Observed:
         exit_code=state.get("ExitCode") if status in _ENDED or failed_to_start else None,
         error=state.get("Error") or "",
         oom_killed=bool(state.get("OOMKilled")),
-        started_at=seconds(state.get("StartedAt")),
-        finished_at=seconds(state.get("FinishedAt")),
+        started_at=started,
+        finished_at=finished,
         health=(state.get("Health") or {}).get("Status"),
         addresses=_addresses(document["NetworkSettings"].get("Networks") or {}),
         ports=_ports(document["NetworkSettings"].get("Ports") or {}),

@@ -3,7 +3,7 @@
 import signal as signals
 
 from jeroboam.backends.base import Definition, NetworkAttachment, Summary
-from jeroboam.backends.docker.definition import create_document
+from jeroboam.backends.docker.definition import check_network, create_document, files_tar
 from jeroboam.backends.errors import ImageMissing, Missing, NetworkMissing, Permanent, WrongState
 from jeroboam.backends.fake import programs
 from jeroboam.backends.fake.faults import contract_call
@@ -24,10 +24,13 @@ class Containers(Processes):
     def create(self, definition: Definition) -> Observed:
         # What a real engine must never be asked for is not to be asked of this one either.
         create_document(definition, self.installation)
+        files_tar(definition.files)
         with self.changed:
             found = self.look(definition.name)
             if found is None:
                 found = self._make(definition)
+            elif found.state is State.CREATED:
+                self._complete(found, definition)
             return observed(found)
 
     def _make(self, definition: Definition) -> FakeContainer:
@@ -52,6 +55,13 @@ class Containers(Processes):
             self.vols.setdefault(volume.volume, {LABEL_INSTALLATION: self.installation})
         self.emit(container, "create")
         return container
+
+    @staticmethod
+    def _complete(container: FakeContainer, definition: Definition) -> None:
+        """Makes good what a create that was broken off left out."""
+        container.files.update({file.destination: file.content for file in definition.files})
+        for attachment in definition.networks:
+            container.joined.setdefault(attachment.network, Joined(attachment, ""))
 
     def find_image(self, reference: str) -> str | None:
         """By name, where a missing tag means `latest`, or by id."""
@@ -154,6 +164,7 @@ class Containers(Processes):
 
     @contract_call
     def connect(self, name: str, attachment: NetworkAttachment) -> None:
+        check_network(attachment.network, name)
         with self.changed:
             network = self.network(attachment.network)
             if network is None:

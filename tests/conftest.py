@@ -1,0 +1,67 @@
+"""What all tests share: one Docker Engine for a whole run, an image on it, and a label of one's own."""
+
+import os
+import tempfile
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from jeroboam.backends.busybox import import_busybox
+from jeroboam.backends.docker import DockerBackend
+from jeroboam.backends.errors import BackendError
+from tests import engine as engines
+
+pytest_plugins = ["tests.keystone"]
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """The process that starts the run owns the engine's folder; workers inherit its name."""
+    if not hasattr(config, "workerinput"):
+        os.environ[engines.FOLDER] = tempfile.mkdtemp(prefix="jeroboam-engine-")
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if not hasattr(config, "workerinput"):
+        engines.end(Path(os.environ.pop(engines.FOLDER)))
+
+
+@pytest.fixture(scope="session")
+def engine() -> engines.Engine:
+    """A real Docker Engine. Fails, with what to install, where there is none."""
+    try:
+        return engines.obtain(Path(os.environ[engines.FOLDER]))
+    except engines.NoEngine as error:
+        pytest.fail(str(error), pytrace=False)
+
+
+@pytest.fixture(scope="session")
+def image(engine: engines.Engine) -> str:
+    """The reference of a busybox image on the engine."""
+    try:
+        import_busybox(engine.url, engines.IMAGE)
+    except BackendError as error:
+        pytest.fail(str(error), pytrace=False)
+    return engines.IMAGE
+
+
+@pytest.fixture(scope="session")
+def installation() -> str:
+    """A label of this process's own: several suites can share one engine."""
+    return f"t{uuid.uuid4().hex[:8]}"
+
+
+@pytest.fixture(scope="session")
+def docker_backend(engine: engines.Engine, installation: str) -> Iterator[DockerBackend]:
+    """A backend on the real engine; all that it made is removed at the end."""
+    backend = DockerBackend("engine", engine.url, installation)
+    yield backend
+    engines.clear(backend)
+    backend.close()
+
+
+@pytest.fixture(scope="session")
+def subnets() -> Iterator[str]:
+    """Subnets to take, each small and its own: `next(subnets)`."""
+    return engines.random_subnets()
