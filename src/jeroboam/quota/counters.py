@@ -1,0 +1,132 @@
+"""The arithmetic of one node, and the one walk that keeps the counters of a path right. Everything here is integers.
+
+N(c) = hard - lend                    the private part
+V(c) = max(N(c), U(c) + R(c))         what child c takes out of its parent, used or not
+U(x) = used(x) + sum of V(c)          kept in `subtree`
+"""
+
+from jeroboam.quota.tree import NOTHING, Limit, Node, Tree
+
+
+def taken(node: Node, resource: str) -> int:
+    """U + R: what the node and everything below it hold, reserves and idle private parts included."""
+    return node.subtree.get(resource, 0) + node.reserved.get(resource, 0)
+
+
+def drawn(node: Node, resource: str) -> int:
+    """V: what the node takes out of its parent."""
+    return max(node.limit(resource).private, taken(node, resource))
+
+
+def owned(node: Node, resource: str) -> int:
+    """H; for a node without a bound of its own, what its children and reservations own of it."""
+    hard = node.limit(resource).hard
+    return hard if hard >= 0 else node.reserved.get(resource, 0) + node.allocated.get(resource, 0)
+
+
+def pool(node: Node, resource: str) -> int:
+    """What no child owns and no reservation holds: open to the node's own claims, and to its children."""
+    return max(0, owned(node, resource) - node.allocated.get(resource, 0) - node.reserved.get(resource, 0))
+
+
+def free(node: Node, resource: str) -> int:
+    """What can still be given to a child or reserved; negative when the node's own claims live on borrowed units."""
+    hard = node.limit(resource).hard
+    if hard < 0:
+        return -1
+    held = node.used.get(resource, 0) + node.reserved.get(resource, 0) + node.allocated.get(resource, 0)
+    return hard - held
+
+
+def over(node: Node, resource: str) -> int:
+    """How far the node is above its own."""
+    return max(0, taken(node, resource) - owned(node, resource))
+
+
+def own_over(node: Node, resource: str) -> int:
+    """How far the node's own claims, seen as a child that owns the pool, are above it."""
+    return max(0, node.used.get(resource, 0) - pool(node, resource))
+
+
+def bound(node: Node, resource: str) -> int | None:
+    """H + BL: what U + R may reach; None if nothing bounds it here."""
+    limit = node.limit(resource)
+    return None if limit.hard < 0 or limit.borrow is None else limit.hard + limit.borrow
+
+
+def debt(node: Node, resource: str) -> int:
+    """What the node holds above its bound, after a forced change of limits. No admission may deepen it."""
+    most = bound(node, resource)
+    return 0 if most is None else max(0, taken(node, resource) - most)
+
+
+def change(tree: Tree, node: Node, resource: str, used: int = 0, reserved: int = 0) -> None:
+    """Add to the counters of `node`, and to its ancestors' what they see of it. Stops where nothing is carried."""
+    before = taken(node, resource)
+    tree.dirty_nodes.add(node.id)
+    if used:
+        node.used[resource] = node.used.get(resource, 0) + used
+        node.subtree[resource] = node.subtree.get(resource, 0) + used
+    if reserved:
+        node.reserved[resource] = node.reserved.get(resource, 0) + reserved
+        if node.limit(resource).hard < 0:
+            _tell(node.parent, resource, reserved, 0)
+    private = node.limit(resource).private
+    lift(tree, node, resource, max(private, before + used + reserved) - max(private, before))
+
+
+def lift(tree: Tree, node: Node, resource: str, carry: int) -> None:
+    """V of `node` has grown by `carry`: tell its ancestors."""
+    parent = node.parent
+    while parent is not None and carry:
+        tree.dirty_nodes.add(parent.id)
+        before = parent.subtree.get(resource, 0)
+        parent.subtree[resource] = before + carry
+        limit = parent.limits.get(resource)
+        if limit is not None and limit.lend is not None:
+            before += parent.reserved.get(resource, 0)
+            carry = max(limit.private, before + carry) - max(limit.private, before)
+        parent = parent.parent
+
+
+def attach(tree: Tree, node: Node, parent_id: str) -> None:
+    """Load a node as it is stored, its counters right already, its parent loaded before it."""
+    parent = tree.nodes[parent_id]
+    node.parent = parent
+    parent.children[node.id] = node
+    tree.nodes[node.id] = node
+    for resource, limit in node.limits.items():
+        own_more(node, resource, NOTHING, limit)
+
+
+def own_more(node: Node, resource: str, old: Limit, new: Limit) -> None:
+    """The limit of `node` changes from `old` to `new`: keep what its ancestors know of their children's parts right."""
+    kept = node.reserved.get(resource, 0) + node.allocated.get(resource, 0)
+    owns = (new.hard if new.hard >= 0 else kept) - (old.hard if old.hard >= 0 else kept)
+    lends = _could_lend(node, resource, new) - _could_lend(node, resource, old)
+    _tell(node.parent, resource, owns, lends)
+
+
+def _tell(node: Node | None, resource: str, owns: int, lends: int) -> None:
+    """A child of `node` owns and could lend that much more. A node without a bound passes on what it owns."""
+    while node is not None and (owns or lends):
+        limit = node.limit(resource)
+        before = _could_lend(node, resource, limit)
+        node.allocated[resource] = node.allocated.get(resource, 0) + owns
+        node.lendable[resource] = node.lendable.get(resource, 0) + lends
+        lends = _could_lend(node, resource, limit) - before
+        if limit.hard >= 0:
+            owns = 0
+        node = node.parent
+
+
+def served(node: Node, resource: str, limit: Limit | None = None) -> int:
+    """What may be used by anybody below the node: its own pool and what its children's subtrees could lend."""
+    hard = (limit or node.limit(resource)).hard
+    own = 0 if hard < 0 else max(0, hard - node.allocated.get(resource, 0))
+    return own + node.lendable.get(resource, 0)
+
+
+def _could_lend(node: Node, resource: str, limit: Limit) -> int:
+    whole = served(node, resource, limit)
+    return whole if limit.lend is None else min(whole, limit.lend)

@@ -1,0 +1,111 @@
+"""What would a request get? Reads the tree, changes nothing. The steps of `decide` are the model's, in its order."""
+
+from jeroboam.quota import explain
+from jeroboam.quota.counters import over, pool
+from jeroboam.quota.decision import ADMITTED, WHOLE_TREE, Decision, Request
+from jeroboam.quota.legality import Case
+from jeroboam.quota.policy import Effective, Shortage
+from jeroboam.quota.reasons import Reason
+from jeroboam.quota.tree import Node, Tree
+from jeroboam.quota.trial import Short, Trial, leave, leaving, pledged
+from jeroboam.quota.victims import Search
+
+
+def decide(tree: Tree, request: Request, now: float) -> Decision:
+    """Admitted, reclaiming (with victims and deadline), waiting or refused (with the reason).
+
+    On an incomplete tree: admitted, or needs_whole_tree, or refused for what the path alone shows (unknown resource).
+    """
+    node = tree.nodes.get(request.node_id)
+    if node is None:
+        return Decision("refused", reason=Reason("unknown_node", request.node_id))
+    rules = node.rules()
+    # 1. Malformed or out of bounds: refused whatever the state.
+    reason = explain.bad_request(tree, node, request, rules)
+    if reason is not None:
+        return Decision("refused", reason=reason)
+    # 2. A draw from a reservation is capacity held already.
+    if request.reservation is not None:
+        return ADMITTED
+    # 3. What may not be reclaimed may not be borrowed for.
+    firm = not (request.reclaimable and rules.reclaimable)
+    if firm:
+        if not tree.complete:
+            return WHOLE_TREE
+        reason = not_owned(node, request)
+        if reason is not None:
+            return _short(request, rules, reason)
+    # 4. It fits, now and when all that is pledged has been given.
+    if not tree.complete and tree.reclaims:
+        return WHOLE_TREE
+    present = Trial().shortages(node, request.amounts, firm)
+    future = pledged(tree) if tree.reclaims else Trial()
+    shorts = future.shortages(node, request.amounts, firm) if tree.reclaims else present
+    if not present and not shorts:
+        return ADMITTED
+    if not tree.complete:
+        return WHOLE_TREE
+    # 5. A legal set of victims makes it fit: entitled.
+    found = _victims(tree, request, future, shorts)
+    if isinstance(found, tuple):
+        return _entitled(tree, request, node, found, firm, now)
+    # 6. Neither.
+    return _short(request, rules, explain.refusal(tree, request, present, shorts, unfair=found))
+
+
+def not_owned(node: Node, request: Request) -> Reason | None:
+    """Why `node` does not own what a firm request asks for: its claims may hold the pool, nothing that a child owns.
+
+    A node without a bound of its own uses the pool of the nearest bounded ancestor, with others like it.
+    """
+    for resource, asked in request.amounts.items():
+        owner = next((n for n in node.path() if n.limit(resource).hard >= 0), None)
+        if owner is None:
+            continue
+        room = pool(owner, resource)
+        held = owner.used.get(resource, 0)
+        held += sum(over(c, resource) for c in owner.children.values() if c.limit(resource).hard < 0)
+        if held + asked > room:
+            return explain.not_owned(owner, resource, asked, held, room)
+    return None
+
+
+def _victims(tree: Tree, request: Request, future: Trial, shorts: list[Short]) -> tuple[str, ...] | bool:
+    """Who has to leave beyond those leaving already; if nobody may: was it fairness that forbade it?"""
+    node = tree.nodes[request.node_id]
+    future.add(node, request.amounts)
+    if not shorts:
+        return ()
+    search = Search(Case(tree, request, future, shorts, leaving(tree)))
+    found = search.run()
+    if found is not None:
+        return found
+    if all(s.soft for s in shorts):
+        return ()  # a private part is its owner's, even in an over-full tree that nobody can mend
+    return search.unfair
+
+
+def _entitled(tree: Tree, request: Request, node: Node, victims: tuple[str, ...], firm: bool, now: float) -> Decision:
+    """Admitted once `victims`, and those of them that leave already and are counted on, are gone."""
+    rows = tree.reclaims.values()
+    counted: list[str] = []
+    if rows:
+        state = pledged(tree)
+        for victim in victims:
+            leave(state, tree, victim)
+        for victim in reversed(leaving(tree)):
+            leave(state, tree, victim, 1)
+            if any(not s.soft for s in state.shortages(node, request.amounts, firm)):
+                leave(state, tree, victim)
+                counted.append(victim)
+    if not victims and not counted:
+        return ADMITTED
+    deadlines = [row.deadline for row in rows if not set(counted).isdisjoint(row.victims)]
+    graces = [tree.nodes[tree.claims[v].node_id].rules().grace_seconds for v in victims]
+    deadline = max([*deadlines, now + max(graces, default=0)])
+    return Decision("reclaiming", tuple(reversed(counted)) + victims, deadline=deadline)
+
+
+def _short(request: Request, rules: Effective, reason: Reason) -> Decision:
+    waits = Shortage(request.shortage or rules.shortage) is Shortage.WAIT
+    return Decision("waiting" if waits else "refused", reason=reason)

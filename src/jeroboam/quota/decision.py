@@ -1,0 +1,55 @@
+"""What is asked and what is answered."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from jeroboam.quota.policy import Shortage
+from jeroboam.quota.reasons import Reason
+from jeroboam.quota.tree import DEFAULT_PRIORITY, Amounts
+
+Outcome = Literal["admitted", "refused", "reclaiming", "waiting"]
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """`amounts` for `node_id`, all of them or nothing. `order` is its age: smaller is older.
+
+    shortage None: as the node's policy says. reservation: the id of a reservation of the same node to draw from.
+    """
+
+    id: str
+    node_id: str
+    amounts: Amounts
+    priority: int = DEFAULT_PRIORITY
+    shortage: Shortage | str | None = None
+    reservation: str | None = None
+    reclaimable: bool = True
+    order: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """`victims` have to leave by `deadline` for a `reclaiming` request. needs_whole_tree: ask again with all loaded."""
+
+    outcome: Outcome
+    victims: tuple[str, ...] = ()
+    reason: Reason | None = None
+    deadline: float | None = None
+    needs_whole_tree: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """What followed from a release: claims now admitted, and waiting claims that now have a reclaim of their own.
+
+    needs_whole_tree: only a path was loaded, so nobody was looked for who could use the freed units.
+    """
+
+    admitted: tuple[str, ...] = ()
+    reclaiming: tuple[str, ...] = ()
+    needs_whole_tree: bool = False
+
+
+ADMITTED = Decision("admitted")
+WHOLE_TREE = Decision("refused", needs_whole_tree=True)
+NOTHING_FOLLOWS = Settled()

@@ -1,0 +1,66 @@
+"""Why not: data first (rule, node, resource, figures, what would help), sentences second. Codes are API."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from jeroboam.model.errors import Problem
+
+Name = Callable[[str], str]
+Format = Callable[[str, int], str]
+
+
+@dataclass(frozen=True, slots=True)
+class Help:
+    """One thing that would help. `node` is who could do it (an id), `figures` how much, `at` when."""
+
+    code: str
+    node: str | None = None
+    figures: Mapping[str, int] = field(default_factory=dict)
+    at: float | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        return {"code": self.code, "node": self.node, "figures": dict(self.figures), "at": self.at}
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """`node` is an id (None: it may not be named to this reader), `figures` are base units of `resource`."""
+
+    code: str
+    node: str | None = None
+    resource: str | None = None
+    figures: Mapping[str, int] = field(default_factory=dict)
+    rule: str = ""
+    helps: tuple[Help, ...] = ()
+
+    def as_dict(self) -> dict[str, Any]:
+        return {
+            "code": self.code,
+            "node": self.node,
+            "resource": self.resource,
+            "figures": dict(self.figures),
+            "rule": self.rule,
+            "helps": [h.as_dict() for h in self.helps],
+        }
+
+    def sentence(
+        self,
+        name: Name | Mapping[str, str] | None = None,
+        amount: Format | None = None,
+        when: Callable[[float], str] = lambda at: f"{at:.0f}",
+    ) -> str:
+        """In words. `name` turns a node's id into what people call it, `amount(resource, units)` writes quantities."""
+        from jeroboam.quota.sentences import write
+
+        return write(self, name, amount, when)
+
+
+class QuotaConflict(Problem):
+    """A change of the tree that its state does not allow now; `reason` says why."""
+
+    code, status, title = "quota_conflict", 409, "The quota tree does not allow it"
+
+    def __init__(self, reason: Reason) -> None:
+        super().__init__(reason.sentence(), **reason.as_dict())
+        self.reason = reason

@@ -1,0 +1,105 @@
+"""The words for each explanation code: what could not be done, which figures, what would help."""
+
+from collections.abc import Callable, Mapping
+
+from jeroboam.quota.reasons import Format, Help, Name, Reason
+
+_WHY = {
+    "unknown_node": "cannot find the project {node} in the quota tree",
+    "unknown_claim": "cannot find that claim",
+    "unknown_reservation": "cannot draw from a reservation that {node} does not have",
+    "unknown_resource": "cannot admit {resource}: no project from {node} to the cloud has a limit for it",
+    "unknown_parent": "cannot put a project under {node}, which is not in the quota tree",
+    "negative_amount": "cannot ask for {asked} {resource}: amounts are whole and not negative",
+    "priority_above_max": "cannot admit priority {asked}: {node} allows 0 to {maximum}",
+    "limit_reached": (
+        "cannot admit {asked} {resource}: {node} holds {taken} of the {ceiling} that it may reach "
+        "(hard_limit {hard_limit} + borrow_limit {borrow_limit})"
+    ),
+    "ancestor_full": "cannot admit {asked} {resource}: {node} has {available} of {ceiling} left",
+    "pledged": "cannot admit {asked} {resource}: what {node} has left is pledged to a reclaim in progress",
+    "share_reached": (
+        "cannot admit {asked} {resource}: {node} has {available} of {ceiling} left, "
+        "and the requester already has its fair part (deserved {deserved})"
+    ),
+    "not_reclaimable": (
+        "cannot admit {asked} {resource} that may not be reclaimed: {node} holds {taken} of its own {ceiling}, "
+        "and what may not be reclaimed may not be borrowed for"
+    ),
+    "reservation_short": "cannot draw {asked} {resource}: the reservation has {available} left",
+    "parent_free_short": "cannot give {asked} more {resource}: {node} has {available} free",
+    "below_given": "cannot lower the hard_limit of {node} to {asked} {resource}: {given} are allocated or reserved",
+    "below_use": "cannot lower what {node} may reach to {asked} {resource}: it holds {taken}",
+    "below_unreclaimable": (
+        "cannot lower the hard_limit of {node} to {asked} {resource}: {taken} are held by work that may not be reclaimed"
+    ),
+    "negative_limit": "cannot set a limit of {asked} {resource} on {node}: limits are whole numbers, or -1 for a hard_limit",
+    "negative_weight": "cannot set the weight of {node}: it is a fraction that is not below 0",
+    "is_root": "cannot do this to the cloud itself",
+    "has_children": "cannot remove {node}: it has {count} projects below it",
+    "has_claims": "cannot remove {node}: it has {count} claims",
+    "has_reservations": "cannot remove {node}: {count} {resource} are reserved in it",
+    "has_reclaims": "cannot change {node}: a reclaim in progress concerns it",
+    "has_lent": "cannot remove {node}: others use {count} {resource} of it",
+    "below_itself": "cannot move {node} below itself",
+    "exists": "cannot add {node}: it is there already",
+    "not_charged": "cannot resize this claim: it is not admitted, or it is leaving",
+    "not_evicted": "cannot queue this claim again: it is {state}",
+    "bad_document": "cannot apply the document",
+}
+
+_HELP = {
+    "smaller": "ask for {available} or less",
+    "release": "release {missing} of your own",
+    "raise_hard_limit": "{node} has {free} free: its manager can raise the hard_limit to {hard_limit}",
+    "raise_borrow_limit": "a manager above can raise the borrow_limit of {node} to {borrow_limit}",
+    "raise_parent": "raise the hard_limit of {node} by {missing} first",
+    "wait": "ask with shortage wait: the request is queued and admitted when others release",
+    "wait_until": "wait: {amount} come back by {at}",
+    "free_reservation": "release a reservation, or lower the hard_limit of a project below",
+    "mark_reclaimable": "allow the work to be reclaimed",
+    "force": "an admin of a parent can force it: the node is then in debt until its use has fallen",
+    "drain": "release or move what is there first",
+    "lower_priority": "ask with a priority of {maximum} or less",
+    "set_limit": "an admin can set a limit for it on the cloud, and a manager below",
+    "release_first": "whoever borrows has to give it back first",
+}
+
+
+def write(
+    reason: Reason,
+    name: Name | Mapping[str, str] | None,
+    amount: Format | None,
+    when: Callable[[float], str],
+) -> str:
+    """`reason` as one sentence. A node that may not be named reads "another project"."""
+
+    def called(node: str | None) -> str:
+        if node is None:
+            return "another project"
+        if name is None:
+            return node
+        return name.get(node, node) if isinstance(name, Mapping) else name(node)
+
+    def words(template: str, node: str | None, figures: Mapping[str, int], at: float | None = None) -> str:
+        resource = reason.resource or ""
+        said = {k: amount(resource, v) if amount and resource else str(v) for k, v in figures.items()}
+        if figures.get("borrow_limit") == -1:
+            said["borrow_limit"] = "unlimited"
+        said |= {"node": called(node), "resource": resource, "at": "" if at is None else when(at)}
+        return template.format_map(_Known(said))
+
+    why = words(_WHY.get(reason.code, reason.code), reason.node, reason.figures)
+    helps = [_one(help_, words) for help_ in reason.helps]
+    return why + (". What would help: " + "; or ".join(helps) if helps else "")
+
+
+def _one(help_: Help, words: Callable[..., str]) -> str:
+    return words(_HELP.get(help_.code, help_.code), help_.node, help_.figures, help_.at)
+
+
+class _Known(dict[str, str]):
+    """Figures that the reader may not see are left as a dash."""
+
+    def __missing__(self, key: str) -> str:
+        return "-"

@@ -1,0 +1,106 @@
+"""Units have come free, or limits have changed: who gets them? Pledges first, then the queue. Ends without new requests."""
+
+from jeroboam.quota.charging import charge, close_reclaim, open_reclaim, put, spare
+from jeroboam.quota.counters import change
+from jeroboam.quota.deciding import decide
+from jeroboam.quota.decision import NOTHING_FOLLOWS, Request, Settled
+from jeroboam.quota.policy import Shortage
+from jeroboam.quota.tree import Claim, ClaimState, Tree
+from jeroboam.quota.trial import Trial, leave, leaving, pledged
+
+
+def settle(tree: Tree, now: float) -> Settled:
+    """Give what is free to whom it is pledged, then to those who wait: by priority, then age, the next if one does not
+    fit. Idempotent. Also ends reservations that are over. On an incomplete tree: needs_whole_tree.
+    """
+    if not tree.complete:
+        return Settled(needs_whole_tree=True)
+    _expire(tree, now)
+    if not tree.reclaims and not tree.waiting:
+        return NOTHING_FOLLOWS
+    admitted = _give_pledged(tree)
+    _spare_unneeded(tree)
+    _look_again(tree)
+    served, reclaiming = _serve_queue(tree, now)
+    return Settled((*admitted, *served), tuple(reclaiming))
+
+
+def as_request(claim: Claim) -> Request:
+    """The claim, asked again. It waits if it is short: it has been accepted, or queued, before."""
+    reclaimable = claim.reclaimable and not claim.reserves
+    drawn = None if claim.reserves else claim.reservation
+    return Request(
+        claim.id, claim.node_id, claim.amounts, claim.priority, Shortage.WAIT, drawn, reclaimable, claim.order
+    )
+
+
+def _expire(tree: Tree, now: float) -> None:
+    for reservation in list(tree.reservations.values()):
+        if reservation.until is not None and reservation.until <= now:
+            end_reservation(tree, reservation.id)
+
+
+def end_reservation(tree: Tree, reservation_id: str) -> None:
+    """What is undrawn is free again; what was drawn from it stays, as ordinary use. One in the making is cancelled."""
+    reservation = tree.reservations.pop(reservation_id)
+    tree.dirty_reservations.add(reservation_id)
+    node = tree.nodes[reservation.node_id]
+    for resource, amount in reservation.amounts.items():
+        change(tree, node, resource, reserved=-amount)
+    making = tree.claims.get(reservation_id)
+    if making is not None and making.reserves and making.state in (ClaimState.WAITING, ClaimState.RECLAIMING):
+        if reservation_id in tree.reclaims:
+            close_reclaim(tree, reservation_id)
+        put(tree, making, ClaimState.CANCELLED)
+
+
+def _give_pledged(tree: Tree) -> list[str]:
+    """Beneficiaries whose units are there, the earliest reclaim first."""
+    admitted = []
+    for row in list(tree.reclaims.values()):
+        claim = tree.claims[row.claim_id]
+        if _fits(tree, claim, Trial()) and _fits(tree, claim, pledged(tree, until=row.id)):
+            close_reclaim(tree, row.id)
+            charge(tree, claim)
+            admitted.append(claim.id)
+    return admitted
+
+
+def _fits(tree: Tree, claim: Claim, trial: Trial) -> bool:
+    firm = not claim.reclaimable or claim.reserves
+    return all(s.soft for s in trial.shortages(tree.nodes[claim.node_id], claim.amounts, firm))
+
+
+def _spare_unneeded(tree: Tree) -> None:
+    """Nobody is evicted to no avail: a victim that would fit again once all pledges are kept may stay."""
+    if not tree.reclaims:
+        return
+    future = pledged(tree)
+    ranked = sorted(leaving(tree), key=lambda v: (-tree.claims[v].priority, tree.claims[v].order, v))
+    for victim in ranked:
+        claim = tree.claims[victim]
+        if not future.shortages(tree.nodes[claim.node_id], claim.amounts):
+            leave(future, tree, victim, 1)
+            spare(tree, victim)
+
+
+def _look_again(tree: Tree) -> None:
+    """All victims have left and it still does not fit (limits have changed meanwhile): back to the queue."""
+    for row in list(tree.reclaims.values()):
+        if not row.victims:
+            close_reclaim(tree, row.id)
+            put(tree, tree.claims[row.claim_id], ClaimState.WAITING)
+
+
+def _serve_queue(tree: Tree, now: float) -> tuple[list[str], list[str]]:
+    admitted, reclaiming = [], []
+    for claim in sorted(tree.waiting.values(), key=lambda c: (-c.priority, c.order, c.id)):
+        decision = decide(tree, as_request(claim), now)
+        claim.reason = decision.reason
+        if decision.outcome == "admitted":
+            charge(tree, claim)
+            admitted.append(claim.id)
+        elif decision.outcome == "reclaiming" and decision.deadline is not None:
+            open_reclaim(tree, claim, decision.victims, decision.deadline)
+            reclaiming.append(claim.id)
+    return admitted, reclaiming

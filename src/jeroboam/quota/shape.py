@@ -1,0 +1,133 @@
+"""Nodes come, go, and move."""
+
+from jeroboam.quota.counters import attach, drawn, free, lift, own_more, owned
+from jeroboam.quota.decision import Settled
+from jeroboam.quota.flows import flow
+from jeroboam.quota.reasons import Help, QuotaConflict, Reason
+from jeroboam.quota.settling import settle
+from jeroboam.quota.tree import NOTHING, PENDING, Node, Tree
+from jeroboam.quota.trial import Trial
+
+DRAIN = (Help("drain"),)
+
+
+def add_node(tree: Tree, node_id: str, name: str, parent_id: str) -> Node:
+    """A new project below `parent_id`, with the parent's child_defaults as far as its free covers them."""
+    if node_id in tree.nodes:
+        raise QuotaConflict(Reason("exists", node_id))
+    if parent_id not in tree.nodes:
+        raise QuotaConflict(Reason("unknown_parent", parent_id))
+    parent = tree.nodes[parent_id]
+    node = Node(node_id, name)
+    for resource, limit in (parent.child_defaults or {}).items():
+        if limit.hard <= 0 or parent.limit(resource).hard < 0 or free(parent, resource) >= limit.hard:
+            node.limits[resource] = limit
+    attach(tree, node, parent_id)
+    for resource, limit in node.limits.items():
+        lift(tree, node, resource, limit.private)
+    tree.dirty_nodes.add(node_id)
+    return node
+
+
+def remove(tree: Tree, node_id: str, now: float = 0.0) -> Settled:
+    """Forget a node that has no children, claims, reservations or open reclaims and lends nothing. Its hard_limit is
+    free in its parent again. Raises QuotaConflict.
+    """
+    node = _below_root(tree, node_id)
+    if node.children:
+        raise QuotaConflict(Reason("has_children", node_id, None, {"count": len(node.children)}, helps=DRAIN))
+    _refuse_reclaims(tree, {node_id})
+    held = sum(c.node_id == node_id and c.state in PENDING for c in tree.claims.values()) + len(node.claims)
+    if held:
+        raise QuotaConflict(Reason("has_claims", node_id, None, {"count": held}, helps=DRAIN))
+    for resource in {**node.limits, **node.reserved}:
+        if node.reserved.get(resource):
+            count = {"count": node.reserved[resource]}
+            raise QuotaConflict(Reason("has_reservations", node_id, resource, count, helps=DRAIN))
+        lent = flow(node, resource).lent
+        if lent:
+            helps = (Help("release_first", node_id),)
+            raise QuotaConflict(Reason("has_lent", node_id, resource, {"count": lent}, helps=helps))
+    _detach(tree, node)
+    del tree.nodes[node_id]
+    tree.dirty_nodes.add(node_id)
+    return settle(tree, now)
+
+
+def move(tree: Tree, node_id: str, parent_id: str, now: float = 0.0) -> Settled:
+    """Put a node, with all below it, under another parent: what it owns must be free there, and what it holds must fit.
+    Raises QuotaConflict, and nothing has moved.
+    """
+    node = _below_root(tree, node_id)
+    if parent_id not in tree.nodes:
+        raise QuotaConflict(Reason("unknown_parent", parent_id))
+    parent, former = tree.nodes[parent_id], node.parent
+    below = {n.id for n in node.walk()}
+    if parent_id in below:
+        raise QuotaConflict(Reason("below_itself", node_id))
+    _refuse_reclaims(tree, below)
+    assert former is not None
+    _detach(tree, node)
+    reason = _no_room(node, parent)
+    _attach(tree, node, former if reason else parent)
+    if reason:
+        raise QuotaConflict(reason)
+    node.generation += 1
+    tree.dirty_nodes.add(node_id)
+    return settle(tree, now)
+
+
+def _no_room(node: Node, parent: Node) -> Reason | None:
+    for resource in {**node.limits, **node.subtree, **node.reserved}:
+        owner = next((n for n in parent.path() if n.limit(resource).hard >= 0), None)
+        owns = owned(node, resource)
+        if owner is not None and owns > free(owner, resource):
+            room = free(owner, resource)
+            helps = (Help("raise_parent", owner.id, {"missing": owns - max(0, room)}),)
+            figures = {"asked": owns, "available": room}
+            return Reason("parent_free_short", owner.id, resource, figures, "hard_limit <= free", helps)
+        for short in Trial().shortages(parent, {resource: drawn(node, resource)}):
+            if not short.soft:
+                figures = {
+                    "asked": short.asked,
+                    "taken": short.taken,
+                    "ceiling": short.ceiling,
+                    "available": max(0, short.ceiling - short.taken),
+                }
+                return Reason("ancestor_full", short.node.id, resource, figures, "U + R + asked <= H + BL")
+    return None
+
+
+def _detach(tree: Tree, node: Node) -> None:
+    """Take the node out of its parent's children and of all counters above."""
+    assert node.parent is not None
+    for resource in {**node.limits, **node.subtree, **node.reserved}:
+        lift(tree, node, resource, -drawn(node, resource))
+    for resource, limit in node.limits.items():
+        own_more(node, resource, limit, NOTHING)
+    del node.parent.children[node.id]
+    tree.dirty_nodes.add(node.parent.id)
+    node.parent = None
+
+
+def _attach(tree: Tree, node: Node, parent: Node) -> None:
+    attach(tree, node, parent.id)
+    for resource in {**node.limits, **node.subtree, **node.reserved}:
+        lift(tree, node, resource, drawn(node, resource))
+
+
+def _below_root(tree: Tree, node_id: str) -> Node:
+    if node_id not in tree.nodes:
+        raise QuotaConflict(Reason("unknown_node", node_id))
+    node = tree.nodes[node_id]
+    if node.parent is None:
+        raise QuotaConflict(Reason("is_root", node_id))
+    return node
+
+
+def _refuse_reclaims(tree: Tree, node_ids: set[str]) -> None:
+    """Neither beneficiaries nor victims of an open reclaim may be in these nodes."""
+    for row in tree.reclaims.values():
+        for claim_id in (row.claim_id, *row.victims):
+            if tree.claims[claim_id].node_id in node_ids:
+                raise QuotaConflict(Reason("has_reclaims", tree.claims[claim_id].node_id, helps=DRAIN))

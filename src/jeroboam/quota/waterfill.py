@@ -1,0 +1,48 @@
+"""Divide an amount by weight, nobody above what it wants, in whole units that sum up exactly."""
+
+from collections.abc import Sequence
+from fractions import Fraction
+
+
+def waterfill(total: int, claims: Sequence[tuple[int, Fraction]]) -> list[int]:
+    """Parts of `total` for (most, weight) claims: proportional to weight, at most `most` each, summing up to
+    min(total, all mosts). Who has weight 0 gets only what the others leave. Rounded by largest remainder.
+    """
+    parts = [0] * len(claims)
+    for weighted in (True, False):
+        rest = total - sum(parts)
+        indices = [i for i, (most, weight) in enumerate(claims) if most > 0 and (weight > 0) is weighted]
+        shares = [(claims[i][0], claims[i][1] if weighted else Fraction(1)) for i in indices]
+        for i, part in zip(indices, _fill(rest, shares), strict=True):
+            parts[i] = part
+    return parts
+
+
+def _fill(total: int, claims: list[tuple[int, Fraction]]) -> list[int]:
+    """As waterfill, all weights above 0."""
+    exact = [Fraction(0)] * len(claims)
+    rest, weights = Fraction(max(0, total)), sum((w for _, w in claims), Fraction(0))
+    # Whoever is satisfied at the lowest level comes first; the level only rises.
+    for i in sorted(range(len(claims)), key=lambda i: claims[i][0] / claims[i][1]):
+        most, weight = claims[i]
+        exact[i] = min(Fraction(most), rest * weight / weights)
+        rest -= exact[i]
+        weights -= weight
+    return round_largest(exact)
+
+
+def round_largest(exact: Sequence[Fraction]) -> list[int]:
+    """Whole parts with the same (rounded) sum: what is left over goes to the largest remainders."""
+    parts = [int(e) for e in exact]
+    left = int(sum(exact, Fraction(0))) - sum(parts)
+    for i in sorted(range(len(exact)), key=lambda i: parts[i] - exact[i])[:left]:
+        parts[i] += 1
+    return parts
+
+
+def split(total: int, sizes: Sequence[int]) -> list[int]:
+    """Parts of `total` in proportion to `sizes`, none above its size when total <= sum(sizes)."""
+    whole = sum(sizes)
+    if whole <= 0 or total <= 0:
+        return [0] * len(sizes)
+    return round_largest([Fraction(min(total, whole) * size, whole) for size in sizes])
