@@ -1,16 +1,14 @@
 """The conductor: takes objects whose turn it is, and works on many of them at once."""
 
-import os
-import socket
 import threading
 import time
-import uuid
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import structlog
 
 from jeroboam.backends.base import Backend
+from jeroboam.conductor import owner
 from jeroboam.conductor.containers import ContainerController
 from jeroboam.conductor.echoes import Echoes
 from jeroboam.conductor.housekeeping import Housekeeping
@@ -43,7 +41,7 @@ class Conductor:
         self._database = database
         self._clock = clock
         self._settings = settings
-        self._owner = f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
+        self._owner = owner.new()
         self._echoes = Echoes()
         self._leases = Leases(database, settings.conductor.lease_seconds, clock)
         credentials = CredentialStore(database, box)
@@ -57,9 +55,20 @@ class Conductor:
         self._keeper = threading.Thread(target=self._keep, name="keeper", daemon=True)
 
     def start(self) -> None:
+        self._bury()
         self._dispatcher.start()
         self._keeper.start()
         self._watcher.start()
+
+    def _bury(self) -> None:
+        """Takes over at once from conductors of this machine that are dead: after a kill nobody waits for a lease."""
+        with self._database.read() as tx:
+            dead = [name for name in work.owners(tx) if owner.is_dead(name)]
+        if not dead:
+            return
+        with self._database.write() as tx:
+            for name in dead:
+                work.expire(tx, name, self._clock())
 
     def stop(self, timeout: float = 10.0) -> None:
         """Ends after the work in hand, or after `timeout` seconds; what is left is taken up when its lease ends."""

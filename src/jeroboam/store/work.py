@@ -90,6 +90,8 @@ _FINISH = (
 )
 _EXTEND = update(objects).where(*_HELD).values(lease_until=bindparam("until"))
 _FENCE = select(objects.c.id).where(*_HELD)
+_OWNERS = select(objects.c.lease_owner).where(objects.c.lease_owner.is_not(None)).distinct()
+_EXPIRE = update(objects).where(objects.c.lease_owner == bindparam("owner")).values(lease_until=bindparam("until"))
 _WAKE = (
     update(objects)
     .where(objects.c.id == bindparam("object_id"))
@@ -151,6 +153,16 @@ def extend(tx: Connection, work: Work, now: float, lease_seconds: float) -> bool
 def held(tx: Connection, work: Work) -> bool:
     """Whether the lease is still this one: to be asked in the transaction that must not be a zombie's."""
     return tx.execute(_FENCE, _key(work)).first() is not None
+
+
+def owners(tx: Connection) -> list[str]:
+    """Who holds leases at present, or let them run out."""
+    return list(tx.execute(_OWNERS).scalars())
+
+
+def expire(tx: Connection, owner: str, now: float) -> None:
+    """Ends the leases of an owner that is known to be dead, so that nobody waits for them to run out."""
+    tx.execute(_EXPIRE, {"owner": owner, "until": now})
 
 
 def wake(tx: Connection, object_ids: Iterable[str], at: float) -> None:
