@@ -5,6 +5,10 @@ import sys
 # Keystone parses the command line of whoever imports it, and ends the process over what it does not know.
 sys.argv = ["keystone"]
 
-from keystone.wsgi.api import application  # noqa: E402
+try:
+    from keystone.wsgi.api import application
+except SystemExit as error:
+    # gunicorn starts a worker that left by itself again and again; one that failed to load ends it.
+    raise RuntimeError("Keystone gave up while it was loading") from error
 
 __all__ = ["application"]
