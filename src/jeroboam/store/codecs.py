@@ -27,7 +27,10 @@ class Indexed:
 
 
 class Codec(Generic[Spec, Status]):
-    """Reads and writes the documents of one kind. What is read often is decoded once: documents are never changed."""
+    """Reads and writes the documents of one kind. What is read often is decoded once: documents are never changed.
+
+    `volumes` names those of the project that a spec mounts.
+    """
 
     def __init__(
         self,

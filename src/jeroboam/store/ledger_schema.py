@@ -13,7 +13,7 @@ nodes = Table(
     Column("kind", String(16), nullable=False),
     Column("depth", Integer, nullable=False),
     Column("weight", String(64), nullable=False),  # "3" or "3/2": exact
-    Column("policy", Text, nullable=False),
+    Column("policy", Text),  # NULL: everything inherited
     Column("child_defaults", Text),
     Column("generation", BigInteger, nullable=False),
     Index(None, "parent_id"),
@@ -24,7 +24,7 @@ limits = Table(
     metadata,
     Column("node_id", String(64), ForeignKey("quota_nodes.id", ondelete="CASCADE"), primary_key=True),
     Column("resource", String(63), primary_key=True),
-    Column("hard", BigInteger, nullable=False),
+    Column("hard", BigInteger),  # NULL: counters only, nobody has set a limit here
     Column("lend", BigInteger),
     Column("borrow", BigInteger),
     Column("used", BigInteger, nullable=False),
@@ -47,12 +47,13 @@ claims = Table(
     Column("shortage", String(16), nullable=False),
     Column("reason", Text),
     Column("leaving", String(64)),
+    Column("evictions", Integer, nullable=False),
     Column("created_at", Double, nullable=False),
     Column("updated_at", Double, nullable=False),
     Index(None, "node_id"),
     Index(None, "state"),
     Index(None, "object_id"),
-    Index(None, "leaving"),
+    Index(None, "age"),
 )
 
 claim_amounts = Table(
@@ -86,6 +87,7 @@ reclaims = Table(
     metadata,
     Column("id", String(64), primary_key=True),
     Column("claim_id", String(64), nullable=False),
+    Column("opened", BigInteger, nullable=False),  # the earliest is served first
     Column("deadline", Double, nullable=False),
     Column("rule", Text, nullable=False),
     Index(None, "claim_id"),

@@ -5,21 +5,21 @@ Taking it clears `wake_at`, so that whatever is written there before `finish` is
 Every take gives a greater token, and every write says which token it was made under: a zombie writes nothing.
 """
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, bindparam, case, func, null, or_, select, update
 
 from jeroboam.model.objects import Object
-from jeroboam.store import claim_views
-from jeroboam.store.claim_views import ClaimView, Leaving
 from jeroboam.store.codecs import CODECS
 from jeroboam.store.database import Database
+from jeroboam.store.ledger import views
+from jeroboam.store.ledger.views import ClaimView, Leaving
 from jeroboam.store.objects import COLUMNS, decode
 from jeroboam.store.schema import objects
+from jeroboam.store.wakes import wake
 
-__all__ = ["ClaimView", "Leaving", "Work"]
+__all__ = ["ClaimView", "Leaving", "Work", "wake"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,12 +92,6 @@ _EXTEND = update(objects).where(*_HELD).values(lease_until=bindparam("until"))
 _FENCE = select(objects.c.id).where(*_HELD)
 _OWNERS = select(objects.c.lease_owner).where(objects.c.lease_owner.is_not(None)).distinct()
 _EXPIRE = update(objects).where(objects.c.lease_owner == bindparam("owner")).values(lease_until=bindparam("until"))
-_WAKE = (
-    update(objects)
-    .where(objects.c.id == bindparam("object_id"))
-    .where(or_(objects.c.wake_at.is_(None), objects.c.wake_at > bindparam("at")))
-    .values(wake_at=bindparam("at"))
-)
 _WAKE_ALL = (
     update(objects)
     .where(objects.c.kind == bindparam("of_kind"))
@@ -119,7 +113,7 @@ def take(db: Database, owner: str, limit: int, now: float, lease_seconds: float)
     values = {"owner": owner, "most": limit, "now": now, "until": now + lease_seconds}
     with db.write(notify=False) as tx:
         rows = tx.execute(_TAKE, values).all()
-        claims = claim_views.views(tx, [row[-1] for row in rows if row[-1] is not None])
+        claims = views.views(tx, [row[-1] for row in rows if row[-1] is not None])
     return [Work(decode(row), row[-2], claims.get(row[-1])) for row in rows]
 
 
@@ -163,13 +157,6 @@ def owners(tx: Connection) -> list[str]:
 def expire(tx: Connection, owner: str, now: float) -> None:
     """Ends the leases of an owner that is known to be dead, so that nobody waits for them to run out."""
     tx.execute(_EXPIRE, {"owner": owner, "until": now})
-
-
-def wake(tx: Connection, object_ids: Iterable[str], at: float) -> None:
-    """They are due at `at`, or earlier where they are already. Ids that do not exist are left out."""
-    rows = [{"object_id": object_id, "at": at} for object_id in sorted(set(object_ids))]
-    if rows:
-        tx.execute(_WAKE, rows)
 
 
 def wake_all(tx: Connection, kind: str, at: float) -> None:

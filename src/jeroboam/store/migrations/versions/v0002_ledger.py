@@ -34,7 +34,7 @@ def upgrade() -> None:
         sa.Column("kind", sa.String(length=16), nullable=False),
         sa.Column("depth", sa.Integer(), nullable=False),
         sa.Column("weight", sa.String(length=64), nullable=False),
-        sa.Column("policy", sa.Text(), nullable=False),
+        sa.Column("policy", sa.Text(), nullable=True),
         sa.Column("child_defaults", sa.Text(), nullable=True),
         sa.Column("generation", sa.BigInteger(), nullable=False),
         sa.ForeignKeyConstraint(["parent_id"], ["quota_nodes.id"], name=op.f("fk_quota_nodes_parent_id")),
@@ -45,6 +45,7 @@ def upgrade() -> None:
         "quota_reclaims",
         sa.Column("id", sa.String(length=64), nullable=False),
         sa.Column("claim_id", sa.String(length=64), nullable=False),
+        sa.Column("opened", sa.BigInteger(), nullable=False),
         sa.Column("deadline", sa.Double(), nullable=False),
         sa.Column("rule", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_quota_reclaims")),
@@ -63,12 +64,13 @@ def upgrade() -> None:
         sa.Column("shortage", sa.String(length=16), nullable=False),
         sa.Column("reason", sa.Text(), nullable=True),
         sa.Column("leaving", sa.String(length=64), nullable=True),
+        sa.Column("evictions", sa.Integer(), nullable=False),
         sa.Column("created_at", sa.Double(), nullable=False),
         sa.Column("updated_at", sa.Double(), nullable=False),
         sa.ForeignKeyConstraint(["node_id"], ["quota_nodes.id"], name=op.f("fk_quota_claims_node_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_quota_claims")),
     )
-    op.create_index(op.f("ix_quota_claims_leaving"), "quota_claims", ["leaving"])
+    op.create_index(op.f("ix_quota_claims_age"), "quota_claims", ["age"])
     op.create_index(op.f("ix_quota_claims_node_id"), "quota_claims", ["node_id"])
     op.create_index(op.f("ix_quota_claims_object_id"), "quota_claims", ["object_id"])
     op.create_index(op.f("ix_quota_claims_state"), "quota_claims", ["state"])
@@ -76,7 +78,7 @@ def upgrade() -> None:
         "quota_limits",
         sa.Column("node_id", sa.String(length=64), nullable=False),
         sa.Column("resource", sa.String(length=63), nullable=False),
-        sa.Column("hard", sa.BigInteger(), nullable=False),
+        sa.Column("hard", sa.BigInteger(), nullable=True),
         sa.Column("lend", sa.BigInteger(), nullable=True),
         sa.Column("borrow", sa.BigInteger(), nullable=True),
         sa.Column("used", sa.BigInteger(), nullable=False),

@@ -10,6 +10,7 @@ from sqlalchemy import BindParameter, Connection, Select, bindparam, select
 
 from jeroboam.model.errors import NotFound
 from jeroboam.quota.tree import ClaimState
+from jeroboam.store.ledger.load import chunks
 from jeroboam.store.ledger_schema import claim_amounts, claims, reclaims, victims
 
 
@@ -184,9 +185,7 @@ def _reclaim(row: Sequence[Any], amounts: dict[str, int], leaving: list[VictimVi
 
 def _amounts(tx: Connection, claim_ids: Iterable[str]) -> dict[str, dict[str, int]]:
     found: dict[str, dict[str, int]] = defaultdict(dict)
-    ids = list(claim_ids)
-    # A database takes only so many parameters in one statement.
-    for start in range(0, len(ids), 500):
-        for claim_id, resource, amount in tx.execute(_AMOUNTS_OF, {"ids": ids[start : start + 500]}):
+    for ids in chunks(claim_ids):
+        for claim_id, resource, amount in tx.execute(_AMOUNTS_OF, {"ids": ids}):
             found[claim_id][resource] = amount
     return found

@@ -1,0 +1,63 @@
+"""The quota ledger: the engine's tree in tables. The engine alone computes; what it has changed is written back, with
+events for those concerned, in the transaction of the object that it is about.
+"""
+
+from jeroboam.store.ledger.nodes import (
+    NodeRow,
+    ancestors,
+    below,
+    ensure_path,
+    names,
+    node,
+    set_capacity,
+    set_node,
+    tree,
+    verify,
+)
+from jeroboam.store.ledger.requests import admit, dry_run, evicted, release, requeue, resize
+from jeroboam.store.ledger.reservations import (
+    ReservationView,
+    due,
+    extend_reservation,
+    release_reservation,
+    reservation,
+    reservations,
+    reserve,
+)
+from jeroboam.store.ledger.views import ClaimView, Leaving, ReclaimView, VictimView
+from jeroboam.store.ledger.views import in_nodes as claims
+from jeroboam.store.ledger.views import open_reclaims as reclaims
+from jeroboam.store.ledger.views import view as claim
+
+__all__ = [
+    "ClaimView",
+    "Leaving",
+    "NodeRow",
+    "ReclaimView",
+    "ReservationView",
+    "VictimView",
+    "admit",
+    "ancestors",
+    "below",
+    "claim",
+    "claims",
+    "dry_run",
+    "due",
+    "ensure_path",
+    "evicted",
+    "extend_reservation",
+    "names",
+    "node",
+    "reclaims",
+    "release",
+    "release_reservation",
+    "requeue",
+    "reservation",
+    "reservations",
+    "reserve",
+    "resize",
+    "set_capacity",
+    "set_node",
+    "tree",
+    "verify",
+]

@@ -1,0 +1,214 @@
+"""The tree's nodes: they appear when first needed, follow the engine's capacity, and are set by managers."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from fractions import Fraction
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, select, update
+
+from jeroboam.model.errors import NotFound
+from jeroboam.model.events import Event, EventType
+from jeroboam.quota import invariants
+from jeroboam.quota.limits import LimitChange, put_limit, set_limits
+from jeroboam.quota.policy import Policy
+from jeroboam.quota.reasons import QuotaConflict
+from jeroboam.quota.shape import add_node
+from jeroboam.quota.tree import ROOT, UNLIMITED, Limit, Node, Tree
+from jeroboam.store import audit, events
+from jeroboam.store.audit import Actor, Entry
+from jeroboam.store.ledger import load
+from jeroboam.store.ledger.load import IDS
+from jeroboam.store.ledger.tell import write
+from jeroboam.store.ledger_schema import claims, limits, nodes
+from jeroboam.store.schema import objects
+
+DEFAULT_DOMAIN = "default"
+"""Owns the whole cloud in the embedded default: no bound of its own."""
+
+KIND = "quota_node"
+"""Of events about a node's limits."""
+
+
+@dataclass(frozen=True, slots=True)
+class NodeRow:
+    """`kind`: cloud, domain or project."""
+
+    id: str
+    parent_id: str | None
+    name: str
+    kind: str
+
+
+_COLUMNS = (nodes.c.id, nodes.c.parent_id, nodes.c.name, nodes.c.kind)
+_SOME = select(*_COLUMNS).where(nodes.c.id.in_(IDS))
+_RENAME = update(nodes).where(nodes.c.id == bindparam("node_id")).values(name=bindparam("new_name"))
+_above = select(nodes.c.id, nodes.c.parent_id).where(nodes.c.id == bindparam("leaf")).cte("above", recursive=True)
+_above = _above.union_all(select(nodes.c.id, nodes.c.parent_id).where(nodes.c.id == _above.c.parent_id))
+_ANCESTORS = (
+    select(nodes.c.id)
+    .where(nodes.c.id.in_(select(_above.c.id)), nodes.c.id != bindparam("leaf"))
+    .order_by(nodes.c.depth.desc())
+)
+_below = select(nodes.c.id).where(nodes.c.id == bindparam("top")).cte("below", recursive=True)
+_below = _below.union_all(select(nodes.c.id).where(nodes.c.parent_id == _below.c.id))
+_BELOW = select(_below.c.id)
+_ROOT_LIMITS = select(limits.c.resource, limits.c.hard, limits.c.by_capacity).where(limits.c.node_id == ROOT)
+_BY_CAPACITY = (
+    update(limits).where(limits.c.node_id == ROOT, limits.c.resource.in_(IDS)).values(by_capacity=bindparam("follows"))
+)
+
+
+def ensure_path(tx: Connection, path: Sequence[tuple[str, str, str]]) -> None:
+    """Makes what is missing of a path of (id, name, kind), leaf first, up to the domain; names follow Keystone's.
+
+    A new node has its parent's child_defaults, at first nothing; the domain `default` the whole cloud.
+    """
+    known = {row.id: row for row in _rows(tx, [ROOT, *(ident for ident, _, _ in path)])}
+    renamed = [
+        {"node_id": ident, "new_name": name} for ident, name, _ in path if ident in known and known[ident].name != name
+    ]
+    if renamed:
+        tx.execute(_RENAME, renamed)
+    missing = [place for place in reversed(path) if place[0] not in known]
+    if not missing and ROOT in known:
+        return
+    books = load.whole(tx)
+    parents = dict(zip([ident for ident, _, _ in path], [*(ident for ident, _, _ in path[1:]), ROOT], strict=True))
+    if ROOT not in known:
+        books.tree.dirty_nodes.add(ROOT)
+    for ident, name, _ in missing:
+        add_node(books.tree, ident, name, parents[ident])
+    _share_the_cloud(books.tree)
+    write(tx, books, 0.0, kinds={ident: kind for ident, _, kind in missing})
+
+
+def _share_the_cloud(tree: Tree) -> None:
+    domain = tree.nodes.get(DEFAULT_DOMAIN)
+    if domain is None or domain.parent is not tree.root:
+        return
+    for resource in tree.root.limits.keys() - domain.limits.keys():
+        put_limit(tree, domain, resource, Limit(UNLIMITED, None, None))
+
+
+def set_capacity(tx: Connection, amounts: Mapping[str, int], now: float) -> None:
+    """The cloud's limits are `amounts` (-1: no bound), but for those that an admin has set.
+
+    A machine that shrank leaves debt, which is shown; what is given away already is never cut.
+    """
+    present = {resource: (hard, follows) for resource, hard, follows in tx.execute(_ROOT_LIMITS)}
+    wanted = {r: amount for r, amount in amounts.items() if _follows(present.get(r), amount)}
+    if not wanted:
+        return
+    books = load.whole(tx)
+    books.tree.dirty_nodes.add(ROOT)
+    for resource, amount in sorted(wanted.items()):
+        try:
+            set_limits(books.tree, ROOT, {resource: Limit(amount)}, force=True, now=now)
+        except QuotaConflict:
+            continue
+    _share_the_cloud(books.tree)
+    write(tx, books, now)
+    tx.execute(_BY_CAPACITY, {"ids": sorted(wanted), "follows": True})
+
+
+def _follows(present: tuple[int | None, bool] | None, amount: int) -> bool:
+    if present is None or present[0] is None:
+        return True
+    hard, follows = present
+    return follows and hard != amount
+
+
+def set_node(
+    tx: Connection,
+    actor: Actor,
+    node_id: str,
+    limits: Mapping[str, Limit | LimitChange],
+    now: float,
+    *,
+    weight: Fraction | None = None,
+    policy: Policy | None = None,
+    child_defaults: Mapping[str, Limit] | None = None,
+    force: bool = False,
+) -> None:
+    """Changes a node; what is None or not named stays. Audited. Raises NotFound, QuotaConflict (then nothing changed).
+
+    Who may is the caller's business.
+    """
+    books = load.whole(tx)
+    if node_id not in books.tree.nodes:
+        raise NotFound(f"cannot find {node_id[:64]!r} in the quota tree; it appears there when it is first used")
+    node = books.tree.nodes[node_id]
+    before = settings(node)
+    set_limits(books.tree, node_id, limits, weight, policy, child_defaults, force, now)
+    if node_id == ROOT:
+        _share_the_cloud(books.tree)
+    write(tx, books, now)
+    if node_id == ROOT and limits:
+        tx.execute(_BY_CAPACITY, {"ids": sorted(limits), "follows": False})
+    record(tx, actor, node, before, now)
+
+
+def settings(node: Node) -> dict[str, Any]:
+    """What of a node a manager can set, JSON-able: what the audit compares."""
+    found: dict[str, Any] = {f"limits.{r}": asdict(limit) for r, limit in node.limits.items()}
+    found |= {f"child_defaults.{r}": asdict(limit) for r, limit in (node.child_defaults or {}).items()}
+    found |= {f"policy.{key}": value for key, value in asdict(node.policy).items() if value is not None}
+    return {**found, "weight": str(node.weight)}
+
+
+def record(tx: Connection, actor: Actor, node: Node, before: Mapping[str, Any], now: float) -> None:
+    """The audit row and the event of a change; neither where nothing differs."""
+    after = settings(node)
+    changed = sorted(key for key in before.keys() | after.keys() if before.get(key) != after.get(key))
+    if not changed:
+        return
+    was, became = ({key: side.get(key) for key in changed} for side in (before, after))
+    audit.append(tx, Entry(actor, node.id, "set", was, became, now))
+    data = {"before": was, "after": became, "managers": {"user_id": actor.user_id, "user_name": actor.user_name}}
+    message = f"The quota of {node.name} was changed: {', '.join(changed)}."
+    events.append(tx, Event(EventType.LIMITS, KIND, node.id, node.id, now, message, node.name, data, actor.request_id))
+
+
+def ancestors(tx: Connection, node_id: str) -> list[str]:
+    """Ids of the nodes above, the parent first, the cloud last; empty for a node that is not in the tree."""
+    return list(tx.execute(_ANCESTORS, {"leaf": node_id}).scalars())
+
+
+def below(tx: Connection, node_id: str) -> list[str]:
+    """Ids of the node and everything under it; empty for a node that is not in the tree."""
+    return list(tx.execute(_BELOW, {"top": node_id}).scalars())
+
+
+def names(tx: Connection, node_ids: Iterable[str]) -> dict[str, str]:
+    """{id: name} of those that are in the tree."""
+    return {row.id: row.name for row in _rows(tx, node_ids)}
+
+
+def node(tx: Connection, node_id: str) -> NodeRow:
+    """Raises NotFound."""
+    for row in _rows(tx, [node_id]):
+        return row
+    raise NotFound(f"cannot find {node_id[:64]!r} in the quota tree; it appears there when it is first used")
+
+
+def tree(tx: Connection) -> Tree:
+    """Everything, as the engine sees it: to look at, not to change."""
+    return load.whole(tx).tree
+
+
+def verify(tx: Connection) -> list[str]:
+    """What does not add up, in words; empty: all is well."""
+    wrong = invariants.check(load.whole(tx).tree)
+    unpaid = select(objects.c.id).where(objects.c.claim_id.is_not(None), objects.c.claim_id.not_in(select(claims.c.id)))
+    unused = select(claims.c.id).where(claims.c.object_id != "", claims.c.object_id.not_in(select(objects.c.id)))
+    wrong += [f"object {ident}: its claim does not exist" for ident in tx.execute(unpaid).scalars()]
+    return wrong + [f"claim {ident}: its object does not exist" for ident in tx.execute(unused).scalars()]
+
+
+def _rows(tx: Connection, node_ids: Iterable[str]) -> list[NodeRow]:
+    return [
+        NodeRow(ident, parent_id, name, kind)
+        for ids in load.chunks(set(node_ids))
+        for ident, parent_id, name, kind in tx.execute(_SOME, {"ids": ids})
+    ]

@@ -1,0 +1,111 @@
+"""Reservations: capacity that a node holds idle for itself, by name, with an end or without."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, select
+
+from jeroboam.model.errors import Conflict, NotFound
+from jeroboam.quota import reserving
+from jeroboam.quota.decision import Decision
+from jeroboam.quota.settling import settle
+from jeroboam.quota.tree import Amounts, ClaimState
+from jeroboam.store import audit
+from jeroboam.store.audit import Actor, Entry
+from jeroboam.store.ledger import load
+from jeroboam.store.ledger.tell import write
+from jeroboam.store.ledger_schema import claims, reservation_amounts
+from jeroboam.store.ledger_schema import reservations as table
+
+
+@dataclass(frozen=True, slots=True)
+class ReservationView:
+    """`amounts`: what has not been drawn. `pending`: its units are being taken back; nothing can be drawn before."""
+
+    id: str
+    node_id: str
+    amounts: dict[str, int]
+    until: float | None
+    pending: bool
+
+
+_ALL = (
+    select(table.c.id, table.c.node_id, table.c.until, claims.c.state)
+    .outerjoin(claims, claims.c.id == table.c.id)
+    .order_by(table.c.id)
+)
+_OF = _ALL.where(table.c.node_id == bindparam("of_node"))
+_ONE = _ALL.where(table.c.id == bindparam("reservation_id"))
+_AMOUNTS = select(reservation_amounts.c.resource, reservation_amounts.c.amount).where(
+    reservation_amounts.c.reservation_id == bindparam("reservation_id")
+)
+_OVER = select(table.c.id).where(table.c.until <= bindparam("now")).limit(1)
+
+
+def reserve(
+    tx: Connection, actor: Actor, node_id: str, id: str, amounts: Amounts, until: float | None, now: float
+) -> Decision:
+    """Carves `amounts` from the node's free; units of it that are lent out are taken back, as for a request.
+
+    Refused: nothing was written. Raises Conflict if another node has a reservation of that id. Audited.
+    """
+    books = load.whole(tx)
+    known = books.tree.reservations.get(id)
+    if known is not None and known.node_id != node_id:
+        raise Conflict(f"cannot reserve as {id[:64]!r}: the id is taken; use another")
+    decision = reserving.reserve(books.tree, id, node_id, amounts, now, until)
+    if known is None and decision.outcome != "refused":
+        write(tx, books, now)
+        after = {"reservation": id, "amounts": amounts, "until": until, "outcome": decision.outcome}
+        audit.append(tx, Entry(actor, node_id, "reserve", {}, after, now))
+    return decision
+
+
+def extend_reservation(tx: Connection, actor: Actor, id: str, until: float | None, now: float) -> None:
+    """Moves its end (None: no end). Raises NotFound. Audited."""
+    before = reservation(tx, id)
+    books = load.whole(tx)
+    reserving.extend(books.tree, id, until)
+    settle(books.tree, now)
+    write(tx, books, now)
+    was, became = ({"reservation": id, "until": at} for at in (before.until, until))
+    audit.append(tx, Entry(actor, before.node_id, "extend_reservation", was, became, now))
+
+
+def release_reservation(tx: Connection, actor: Actor, id: str, now: float) -> None:
+    """What is undrawn is free again; what was drawn stays as ordinary use. Raises NotFound. Audited."""
+    before = reservation(tx, id)
+    books = load.whole(tx)
+    reserving.release_reservation(books.tree, id, now)
+    write(tx, books, now)
+    was: dict[str, Any] = {"reservation": id, "amounts": before.amounts, "until": before.until}
+    audit.append(tx, Entry(actor, before.node_id, "release_reservation", was, {}, now))
+
+
+def reservations(tx: Connection, node_id: str | None) -> list[ReservationView]:
+    """A node's (None: all), by id."""
+    rows = tx.execute(_ALL) if node_id is None else tx.execute(_OF, {"of_node": node_id})
+    return [_view(tx, *row) for row in rows.all()]
+
+
+def reservation(tx: Connection, id: str) -> ReservationView:
+    """Raises NotFound."""
+    row = tx.execute(_ONE, {"reservation_id": id}).first()
+    if row is None:
+        raise NotFound(f"cannot find a reservation {id[:64]!r}; list the node's reservations")
+    return _view(tx, *row)
+
+
+def due(tx: Connection, now: float) -> None:
+    """Ends reservations that are over, and gives what comes free to those who wait."""
+    if tx.execute(_OVER, {"now": now}).first() is None:
+        return
+    books = load.whole(tx)
+    settle(books.tree, now)
+    write(tx, books, now)
+
+
+def _view(tx: Connection, ident: str, node_id: str, until: float | None, state: str | None) -> ReservationView:
+    amounts = {resource: amount for resource, amount in tx.execute(_AMOUNTS, {"reservation_id": ident})}
+    pending = state in (ClaimState.WAITING.value, ClaimState.RECLAIMING.value)
+    return ReservationView(ident, node_id, amounts, until, pending)
