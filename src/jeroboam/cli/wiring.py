@@ -2,23 +2,23 @@
 
 from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
+from fastapi import FastAPI
+
+from jeroboam.api.app import create_app
 from jeroboam.api.services import Services
 from jeroboam.backends.docker import Deadlines, DockerBackend
+from jeroboam.backends.errors import BackendError
 from jeroboam.cli.errors import Refused
 from jeroboam.conductor.main import Conductor
+from jeroboam.conductor.secrets import SecretBox
 from jeroboam.identity.keystone import Keystone
 from jeroboam.identity.policy import Policy
 from jeroboam.identity.projects import Projects
 from jeroboam.identity.tokens import TokenValidator
 from jeroboam.model.errors import Unavailable
-from jeroboam.secret_box import SecretBox
 from jeroboam.settings import Settings
 from jeroboam.store.database import Database
-
-if TYPE_CHECKING:
-    from starlette.types import ASGIApp
 
 STOP_SECONDS = 5.0
 """How long the conductor may go on with the work in hand when everything stops."""
@@ -47,7 +47,7 @@ def open_base(settings: Settings, stack: ExitStack) -> Base:
         deadlines=Deadlines(call=engine.deadline, pull=engine.pull_deadline),
     )
     stack.callback(backend.close)
-    return Base(settings, database, backend, SecretBox.at(settings.data))
+    return Base(settings, database, backend, SecretBox.at(settings.data / "secrets.key"))
 
 
 def start_conductor(base: Base, stack: ExitStack) -> None:
@@ -57,10 +57,8 @@ def start_conductor(base: Base, stack: ExitStack) -> None:
     stack.callback(conductor.stop, STOP_SECONDS)
 
 
-def make_app(base: Base, stack: ExitStack) -> "ASGIApp":
+def make_app(base: Base, stack: ExitStack) -> FastAPI:
     """The API. Raises Refused where the operator's policy cannot be used."""
-    from jeroboam.api.app import create_app
-
     settings = base.settings
     try:
         policy = Policy(settings.policy_file)
@@ -77,13 +75,11 @@ def make_app(base: Base, stack: ExitStack) -> "ASGIApp":
         policy=policy,
         secrets=base.secrets,
     )
-    return create_app(settings, services)
+    return create_app(services)
 
 
 def engine_says(base: Base) -> str | None:
     """Why the engine cannot be used now, None if it answers."""
-    from jeroboam.backends.errors import BackendError
-
     try:
         base.backend.ping()
     except (BackendError, Unavailable) as error:

@@ -1,0 +1,182 @@
+"""Creating a container: one transaction that charges the quota, stores the object and tells what happened."""
+
+import ipaddress
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from sqlalchemy import Connection
+
+from jeroboam.api.containers import build, names
+from jeroboam.api.containers.schema import CreateContainer
+from jeroboam.api.containers.view import ContainerObject
+from jeroboam.api.context import Context
+from jeroboam.api.quota import refusal
+from jeroboam.identity.projects import Place
+from jeroboam.model.conditions import Condition, ConditionType
+from jeroboam.model.container import (
+    KIND,
+    ContainerSpec,
+    ContainerStatus,
+    Link,
+    NetworkSpec,
+    PublishedPort,
+)
+from jeroboam.model.errors import Conflict, Forbidden, Malformed, NotFound
+from jeroboam.model.events import Event, EventType
+from jeroboam.model.objects import Object
+from jeroboam.model.quantities import CONTAINERS, MEMORY, VCPUS
+from jeroboam.quota.decision import Decision, Request
+from jeroboam.quota.policy import Shortage
+from jeroboam.store import actions, events, ledger, networks, objects, ports, registries, volumes
+
+
+@dataclass(frozen=True, slots=True)
+class New:
+    id: str
+    name: str
+    spec: ContainerSpec
+    path: Sequence[Place]
+
+
+def create(ctx: Context, body: CreateContainer, run: bool) -> ContainerObject:
+    """Raises Malformed, Unsupported, Forbidden, QuotaRefused, Conflict, Unavailable; then nothing is left of it."""
+    settings = ctx.services.settings
+    build.refuse_unsupported(body, settings.engine.name)
+    spec = build.spec_of(body, settings.containers, ctx.version, run, ctx.now)
+    if spec.privileged:
+        ctx.check(ctx.project_id, rule="container:create:privileged")
+    path = ctx.services.projects.path(ctx.project_id)
+    if not path[0].enabled:
+        raise Forbidden("cannot create a container: the project is disabled; ask its domain's admin")
+    new = New(str(uuid.uuid4()), body.name or names.generate(), spec, path)
+    with ctx.services.database.write() as tx:
+        return _store(ctx, tx, new)
+
+
+def _store(ctx: Context, tx: Connection, new: New) -> ContainerObject:
+    # 1. What it refers to is looked up, and what it needs is set aside.
+    spec = _resolve(ctx, tx, new.spec)
+    ledger.ensure_path(tx, [(place.id, place.name, place.kind) for place in new.path])
+    published = _ports(ctx, tx, new)
+    _networks(ctx, tx, spec.networks)
+    for mount in spec.volumes:
+        if mount.name is not None:
+            volumes.ensure(tx, ctx.project_id, mount.name)
+    # 2. It is paid for.
+    request = _request(ctx, new)
+    decision = ledger.admit(tx, request, new.id, ctx.now)
+    if decision.outcome == "refused":
+        raise refusal.problem(ctx, tx, f"cannot create container {new.name}", decision, ctx.project_id)
+    # 3. It exists.
+    status = ContainerStatus(
+        reason=refusal.waiting(decision), conditions=_conditions(decision, ctx.now), ports=published
+    )
+    obj: ContainerObject = Object(
+        new.id, KIND, ctx.project_id, ctx.caller.user_id, new.name, 1, 0, spec, status, ctx.now, ctx.now
+    )
+    objects.insert(tx, obj, request.id)
+    # 4. And that is told.
+    tell(ctx, tx, obj, EventType.CREATED, "create", f"Container {obj.name} was accepted.")
+    return obj
+
+
+def tell(ctx: Context, tx: Connection, obj: ContainerObject, type: EventType, action: str, message: str) -> None:
+    """The event and the action that every accepted change of a container leaves."""
+    actions.append(tx, obj.id, action, ctx.request_id, ctx.caller.user_id, obj.project_id, ctx.now)
+    data: dict[str, Any] = {"action": action, "generation": obj.generation, "user_id": ctx.caller.user_id}
+    events.append(tx, Event(type, KIND, obj.id, obj.project_id, ctx.now, message, obj.name, data, ctx.request_id))
+
+
+def amounts_of(spec: ContainerSpec) -> dict[str, int]:
+    """What a container is charged: one container, its vcpus (thousandths), its memory (MiB), and what it names."""
+    return {CONTAINERS: 1, VCPUS: spec.vcpus, MEMORY: spec.memory, **spec.quota.extra}
+
+
+def _request(ctx: Context, new: New) -> Request:
+    quota = new.spec.quota
+    return Request(
+        id=str(uuid.uuid4()),
+        node_id=ctx.project_id,
+        amounts=amounts_of(new.spec),
+        priority=quota.priority,
+        shortage=Shortage(quota.shortage),
+        reservation=quota.reservation,
+        reclaimable=quota.reclaimable,
+        order=int(ctx.now * 1_000_000),
+    )
+
+
+def _resolve(ctx: Context, tx: Connection, spec: ContainerSpec) -> ContainerSpec:
+    """Links and registry by id: they mean the same thing after a rename. Raises Malformed, Conflict."""
+    registry = spec.registry
+    if registry is not None:
+        try:
+            registry = registries.get(tx, registry, ctx.project_id).id
+        except NotFound:
+            raise Malformed(f"cannot use the registry {registry[:80]!r}: the project has none of that name") from None
+    return replace(spec, registry=registry, links=tuple(_link(ctx, tx, link) for link in spec.links))
+
+
+def _link(ctx: Context, tx: Connection, link: Link) -> Link:
+    try:
+        return Link(objects.get(tx, KIND, link.target, ctx.project_id).id, link.alias)
+    except NotFound:
+        raise Malformed(
+            f"cannot link to {link.target[:80]!r}: the project has no such container; create that one first"
+        ) from None
+
+
+def _ports(ctx: Context, tx: Connection, new: New) -> tuple[PublishedPort, ...]:
+    if not new.spec.ports:
+        return ()
+    network = ctx.services.settings.network
+    low, high = network.publish_ports
+    taken = ports.allocate(tx, new.id, ctx.project_id, new.spec.ports, low, high)
+    return tuple(
+        PublishedPort(port.port, port.protocol, network.publish_address, host_port) for port, host_port in taken
+    )
+
+
+def _networks(ctx: Context, tx: Connection, wanted: Sequence[NetworkSpec]) -> None:
+    for network in wanted:
+        ensure_network(ctx, tx, network)
+
+
+def ensure_network(ctx: Context, tx: Connection, wanted: NetworkSpec) -> None:
+    """The project's network, made if it is new. Raises Malformed where a fixed address lies outside of it, Conflict."""
+    setting = ctx.services.settings.network
+    row = networks.ensure(tx, ctx.project_id, wanted.network, setting.range, setting.prefix)
+    if wanted.ipv4 is None:
+        return
+    subnet = ipaddress.IPv4Network(row.subnet)
+    address = ipaddress.IPv4Address(wanted.ipv4)
+    reserved = (subnet.network_address, subnet.network_address + 1, subnet.broadcast_address)
+    if address not in subnet or address in reserved:
+        raise Malformed(
+            f"cannot give the address {address}: network {wanted.network} is {subnet}, "
+            f"addresses from {subnet.network_address + 2} to {subnet.broadcast_address - 1} can be had"
+        )
+    _check_free(ctx, tx, wanted.network, str(address))
+
+
+def _check_free(ctx: Context, tx: Connection, network: str, address: str) -> None:
+    for obj in objects.listing(tx, KIND, ctx.project_id):
+        fixed = any(n.network == network and n.ipv4 == address for n in obj.spec.networks)
+        if fixed or any(a.network == network and a.addr == address for a in obj.status.addresses):
+            raise Conflict(f"cannot give the address {address}: container {obj.name} has it; choose another")
+
+
+def _conditions(decision: Decision, now: float) -> tuple[Condition, ...]:
+    accepted = Condition(ConditionType.ACCEPTED, True, "Accepted", since=now)
+    admitted = decision.outcome == "admitted"
+    reserved = Condition(
+        ConditionType.QUOTA_RESERVED,
+        admitted,
+        decision.outcome.capitalize(),
+        refusal.waiting(decision),
+        now,
+        decision.deadline,
+    )
+    return accepted, reserved

@@ -1,0 +1,165 @@
+"""Terminals over websockets, as Zun's client speaks them: raw bytes both ways, binary or base64 frames."""
+
+import base64
+import binascii
+from functools import partial
+from urllib.parse import urlsplit
+
+import anyio
+import structlog
+from anyio import CapacityLimiter, to_thread
+from starlette.concurrency import run_in_threadpool
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+from jeroboam.api import metrics
+from jeroboam.api.services import Services
+from jeroboam.api.tickets import Ticket, Tickets
+from jeroboam.backends.base import Stream
+from jeroboam.backends.errors import BackendError
+from jeroboam.model.container import KIND
+from jeroboam.model.errors import Problem, Unauthenticated
+from jeroboam.model.names import container_name
+from jeroboam.store import objects
+
+log = structlog.get_logger("jeroboam.streams")
+
+PATH = "/container/v1/websocket"
+CONNECTIONS = 100
+"""At once, in this process: each holds a thread that waits for the engine."""
+CHUNK = 32768
+POLICY_VIOLATION = 1008
+TRY_LATER = 1013
+
+
+def url(services: Services, ticket: str) -> str:
+    base = services.settings.public_url
+    return f"{base.replace('http', 'ws', 1)}{PATH}?token={ticket}"
+
+
+class Terminals:
+    """The endpoint of PATH: what a ticket names is connected to whoever shows it."""
+
+    def __init__(self, services: Services, tickets: Tickets) -> None:
+        self._services = services
+        self._tickets = tickets
+        self._limiter = CapacityLimiter(CONNECTIONS + 8)
+        self._open = 0
+
+    async def __call__(self, websocket: WebSocket) -> None:
+        if self._open >= CONNECTIONS:
+            await websocket.close(TRY_LATER, "too many terminals are open: try again later")
+            return
+        try:
+            self._check_origin(websocket)
+            ticket = self._tickets.redeem(websocket.query_params.get("token", ""), self._services.clock())
+            stream = await run_in_threadpool(self._connect, ticket)
+        except (Problem, BackendError) as refused:
+            await websocket.close(POLICY_VIOLATION, str(refused)[:120])
+            return
+        self._open += 1
+        metrics.STREAMS.labels("terminal").inc()
+        try:
+            await self._bridge(websocket, stream)
+        finally:
+            self._open -= 1
+            metrics.STREAMS.labels("terminal").dec()
+
+    def _check_origin(self, websocket: WebSocket) -> None:
+        """A page of another site cannot connect in its visitor's name."""
+        origin = websocket.headers.get("origin")
+        if origin is None:
+            return
+        allowed = {urlsplit(self._services.settings.public_url).netloc, websocket.headers.get("host", "")}
+        if urlsplit(origin).netloc not in allowed:
+            raise Unauthenticated("cannot connect: this page is of another site")
+
+    def _connect(self, ticket: Ticket) -> Stream:
+        database, backend = self._services.database, self._services.backend
+        with database.read() as tx:
+            obj = objects.get(tx, KIND, ticket.object_id, None)
+        if ticket.exec_id is not None:
+            return backend.exec_attach(ticket.exec_id)
+        return backend.attach(container_name(database.installation, obj.id))
+
+    async def _bridge(self, websocket: WebSocket, stream: Stream) -> None:
+        offered = websocket.scope.get("subprotocols", [])
+        chosen = next((name for name in ("binary", "base64") if name in offered), None)
+        await websocket.accept(subprotocol=chosen)
+        as_text = chosen == "base64"
+        try:
+            async with anyio.create_task_group() as both:
+                both.start_soon(self._outwards, websocket, stream, as_text, both.cancel_scope)
+                await self._inwards(websocket, stream, as_text)
+                both.cancel_scope.cancel()
+        finally:
+            # Closing is what ends the thread that still waits in recv.
+            with anyio.CancelScope(shield=True):
+                await to_thread.run_sync(stream.close)
+
+    async def _outwards(self, websocket: WebSocket, stream: Stream, as_text: bool, scope: anyio.CancelScope) -> None:
+        rest = b""
+        try:
+            while True:
+                data = await to_thread.run_sync(
+                    partial(stream.recv, CHUNK), limiter=self._limiter, abandon_on_cancel=True
+                )
+                if not data:
+                    break
+                data, rest = whole_characters(rest + data)
+                if data:
+                    await _send(websocket, data, as_text)
+            if rest:
+                await _send(websocket, rest, as_text)
+        except (BackendError, OSError, WebSocketDisconnect, RuntimeError) as ended:
+            log.info("terminal_ended", reason=str(ended))
+        with anyio.CancelScope(shield=True), anyio.move_on_after(5):
+            await _close(websocket)
+        scope.cancel()
+
+    async def _inwards(self, websocket: WebSocket, stream: Stream, as_text: bool) -> None:
+        while True:
+            message = await websocket.receive()
+            if message["type"] == "websocket.disconnect":
+                return
+            data = message.get("bytes")
+            if data is None:
+                data = _decoded(message.get("text") or "", as_text)
+            if data:
+                try:
+                    await to_thread.run_sync(stream.send, data, limiter=self._limiter, abandon_on_cancel=True)
+                except (BackendError, OSError):
+                    return
+
+
+def whole_characters(data: bytes) -> tuple[bytes, bytes]:
+    """`data` up to its last whole UTF-8 character, and the rest: Zun's client decodes frame by frame."""
+    for back in range(1, min(3, len(data)) + 1):
+        byte = data[-back]
+        if byte & 0xC0 == 0x80:
+            continue
+        needed = 2 if byte & 0xE0 == 0xC0 else 3 if byte & 0xF0 == 0xE0 else 4 if byte & 0xF8 == 0xF0 else 1
+        return (data[:-back], data[-back:]) if needed > back else (data, b"")
+    return data, b""
+
+
+async def _send(websocket: WebSocket, data: bytes, as_text: bool) -> None:
+    if as_text:
+        await websocket.send_text(base64.b64encode(data).decode())
+    else:
+        await websocket.send_bytes(data)
+
+
+async def _close(websocket: WebSocket) -> None:
+    try:
+        await websocket.close()
+    except RuntimeError:
+        return  # the other end was faster
+
+
+def _decoded(text: str, as_base64: bool) -> bytes:
+    if not as_base64:
+        return text.encode("utf-8", "replace")
+    try:
+        return base64.b64decode(text)
+    except (binascii.Error, ValueError):
+        return b""

@@ -1,0 +1,79 @@
+"""What a handler knows of its request: who asks, under which rule, and what there is to work with."""
+
+import ipaddress
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from fastapi import Depends, Request
+from starlette.concurrency import run_in_threadpool
+from starlette.types import Scope
+
+from jeroboam.api.services import Services
+from jeroboam.identity.tokens import ABSENT, Caller
+from jeroboam.model.errors import Forbidden, Unauthenticated
+
+KEY = "jeroboam.context"
+_TOKEN = b"x-auth-token"
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """`version` is the minor microversion; `rule` the access rule of the route; `now` seconds since the epoch."""
+
+    services: Services
+    caller: Caller
+    rule: str
+    request_id: str
+    version: int
+    now: float
+
+    @property
+    def project_id(self) -> str:
+        """The project that the token is scoped to. Raises Forbidden for tokens of another scope."""
+        if self.caller.project_id is None:
+            raise Forbidden("cannot tell which project this is for: use a token that is scoped to a project")
+        return self.caller.project_id
+
+    def check(self, project_id: str | None, ancestors: Sequence[str] = (), rule: str | None = None) -> None:
+        """Raises Forbidden unless the route's rule (or `rule`) allows it on what this project owns."""
+        self.services.policy.check(self.caller, rule or self.rule, target(project_id, ancestors))
+
+    def allows(self, rule: str, project_id: str | None, ancestors: Sequence[str] = ()) -> bool:
+        return self.services.policy.allows(self.caller, rule, target(project_id, ancestors))
+
+
+def target(project_id: str | None, ancestors: Sequence[str]) -> Mapping[str, Any]:
+    return {"project_id": project_id, "ancestors": tuple(ancestors)}
+
+
+async def authenticate(services: Services, scope: Scope) -> Caller:
+    """Raises Unauthenticated, Unavailable. A token that is known takes no thread."""
+    token = next((value for name, value in scope["headers"] if name == _TOKEN), b"").decode("latin-1")
+    if not token:
+        raise Unauthenticated(ABSENT)
+    caller = services.tokens.cached(token)
+    return caller if caller is not None else await run_in_threadpool(services.tokens.validate, token)
+
+
+async def _current(request: Request) -> Context:
+    context = request.scope[KEY]
+    assert isinstance(context, Context)
+    return context
+
+
+Ctx = Annotated[Context, Depends(_current)]
+
+
+_FORWARDED = {b"forwarded", b"via", b"x-forwarded-for", b"x-real-ip"}
+
+
+def is_local(scope: Scope) -> bool:
+    """Whether the request comes from this machine itself, and not through a proxy on it."""
+    client = scope.get("client")
+    if client is None or any(name in _FORWARDED for name, _ in scope["headers"]):
+        return False
+    try:
+        return ipaddress.ip_address(client[0]).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,179 @@
+"""What answers about the tree look like, for the OpenAPI document."""
+
+from typing import Any
+
+from pydantic import BaseModel
+
+from jeroboam.api.containers.documents import Document
+
+Amounts = dict[str, int]
+Figures = dict[str, int | None]
+
+
+class LimitDocument(Document):
+    hard_limit: int
+    lend_limit: int | None
+    borrow_limit: int | None
+
+
+class PolicyDocument(Document):
+    reclaim: str | None
+    within_project: str | None
+    strategies: list[str] | None
+    undershoot: str | None
+    shortage: str | None
+    grace_seconds: float | None
+    max_priority: int | None
+    reclaimable: bool | None
+
+
+class AboveDocument(Document):
+    """What limits the node from above: how much more would fit there, by resource (null: nothing bounds it)."""
+
+    id: str
+    name: str
+    available: Figures
+
+
+class NodeFigures(BaseModel):
+    """Every word of the model, by resource. -1: nothing bounds it."""
+
+    id: str
+    name: str
+    hard_limit: Figures
+    lend_limit: Figures
+    borrow_limit: Figures
+    used: Figures
+    reserved: Figures
+    allocated: Figures
+    free: Figures
+    borrowed: Figures
+    lent: Figures
+    deserved: Figures
+    fair_now: Figures
+    debt: Figures
+
+
+class NodeDocument(NodeFigures):
+    kind: str
+    parent_id: str | None
+    weight: str
+    policy: PolicyDocument
+    effective_policy: PolicyDocument
+    child_defaults: dict[str, LimitDocument] | None
+    generation: int
+    available: Figures
+    above: list[AboveDocument]
+
+
+class TreeDocument(NodeFigures):
+    kind: str
+    children: list["TreeDocument"]
+
+
+class ReasonDocument(Document):
+    sentence: str
+    code: str
+    node: str | None
+    node_name: str | None
+    resource: str | None
+    figures: Amounts
+    rule: str
+    helps: list[dict[str, Any]]
+
+
+class DryRunDocument(Document):
+    outcome: str
+    victims: int
+    deadline: str | None
+    reason: ReasonDocument | None
+
+
+class ReservationDocument(Document):
+    id: str
+    node: str
+    node_name: str
+    amounts: Amounts
+    until: str | None
+
+
+class ReservedDocument(Document):
+    outcome: str
+    deadline: str | None
+    reservation: ReservationDocument
+
+
+class ReservationsDocument(Document):
+    reservations: list[ReservationDocument]
+
+
+class ClaimDocument(Document):
+    """`object`, `node`: ids, null where they belong to another project that the caller does not manage."""
+
+    id: str
+    state: str
+    node: str | None
+    node_name: str
+    object: str | None
+    object_name: str | None
+    amounts: Amounts
+    priority: int
+    shortage: str
+    reclaimable: bool
+    reservation: str | None
+    reason: str
+    created_at: str
+    deadline: str | None
+    leaving_until: str | None
+    leaving_for: str | None
+
+
+class ClaimsDocument(Document):
+    claims: list[ClaimDocument]
+
+
+class VictimDocument(Document):
+    node: str | None
+    node_name: str
+    object: str | None
+    object_name: str | None
+    amounts: Amounts
+
+
+class ReclaimDocument(Document):
+    id: str
+    node: str | None
+    node_name: str
+    object: str | None
+    object_name: str | None
+    amounts: Amounts
+    deadline: str
+    rule: str
+    victims: list[VictimDocument]
+
+
+class ReclaimsDocument(Document):
+    reclaims: list[ReclaimDocument]
+
+
+class AuditEntryDocument(Document):
+    id: int
+    at: str
+    action: str
+    node: str
+    node_name: str
+    user_id: str
+    user_name: str
+    project_id: str | None
+    request_id: str | None
+    before: dict[str, Any]
+    after: dict[str, Any]
+
+
+class AuditDocument(Document):
+    entries: list[AuditEntryDocument]
+
+
+class ChangesDocument(Document):
+    dry_run: bool
+    changes: list[dict[str, Any]]

@@ -1,0 +1,24 @@
+"""Answers as JSON, written straight from plain dicts: no response models on the way out."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+from starlette.responses import Response
+
+JSON = "application/json"
+
+
+def json(content: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+    return Response(orjson.dumps(content), status, headers, JSON)
+
+
+def nothing(status: int = 204) -> Response:
+    """An answer without a body: 204, or 202 for what a conductor will do."""
+    return Response(b"", status)
+
+
+def iso(at: float) -> str:
+    """ISO 8601 in UTC, whole seconds."""
+    return datetime.fromtimestamp(at, UTC).isoformat(timespec="seconds")
