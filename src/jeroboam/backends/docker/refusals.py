@@ -29,7 +29,9 @@ _WORDS: tuple[tuple[str, type[BackendError]], ...] = (
     ("is paused", WrongState),
     ("paused container", WrongState),
     ("is not paused", WrongState),
+    ("no space left on device", Temporary),
     ("oci runtime create failed", Permanent),
+    ("error processing tar file", Permanent),
     ("invalid subnet", Permanent),
     ("is not connected to", Missing),
 )

@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import math
 import socket
 import ssl
 from collections.abc import Mapping
@@ -46,7 +47,7 @@ class Wire:
         self._session = docker.APIClient(
             base_url=url,
             version=DEFAULT_DOCKER_API_VERSION,
-            timeout=int(deadlines.call),
+            timeout=math.ceil(deadlines.call),
             tls=tls or False,
             max_pool_size=pool,
         )
