@@ -1,0 +1,213 @@
+"""Containers from their creation to their end, as Zun's API words it."""
+
+import pytest
+
+from tests.api.cloud import IMAGE, MEMBER, READER, Cloud, User
+
+ROUTE = "/container/v1/containers"
+
+
+def test_a_container_is_created_shown_and_listed(cloud: Cloud, user: User) -> None:
+    made = user.create("web", cpu=0.5, memory="128", command=["sleep", "inf"], environment={"A": "1"})
+    assert (made["status"], made["cpu"], made["memory"]) == ("Creating", 0.5, "128")
+    cloud.work()
+    shown = user.show("web")
+    assert shown["uuid"] == made["uuid"]
+    assert (shown["status"], shown["command"], shown["environment"]) == ("Created", ["sleep", "inf"], {"A": "1"})
+    listed = user.ask("GET", ROUTE).json()
+    assert [c["name"] for c in listed["containers"]] == ["web"]
+
+
+def test_run_starts_it_on_a_network_of_the_project(user: User) -> None:
+    shown = user.run(command=["sleep", "inf"], exposed_ports={"80/tcp": {}})
+    assert shown["status"] == "Running"
+    assert list(shown["addresses"]) == ["default"]
+    assert shown["ports"] == [80]
+    assert 20000 <= shown["published_ports"][0]["host_port"] <= 29999
+    assert shown["host"] == "fake-host"
+    assert shown["status_detail"].startswith("Up ")
+
+
+def test_it_has_a_name_where_none_is_given(user: User) -> None:
+    answer = user.ask("POST", ROUTE, {"image": IMAGE})
+    assert answer.json()["name"].endswith("-container")
+    assert answer.headers["Location"].endswith(answer.json()["uuid"])
+
+
+@pytest.mark.parametrize(
+    ("verbs", "status"),
+    [
+        (["stop?timeout=1"], "Stopped"),
+        (["stop", "start"], "Running"),
+        (["pause"], "Paused"),
+        (["pause", "unpause"], "Running"),
+        (["reboot?timeout=0"], "Running"),
+        (["rebuild"], "Running"),
+    ],
+)
+def test_actions_are_carried_out(cloud: Cloud, user: User, verbs: list[str], status: str) -> None:
+    uuid = user.run(command=["sleep", "inf"])["uuid"]
+    for verb in verbs:
+        answer = user.ask("POST", f"{ROUTE}/{uuid}/{verb}")
+        assert answer.status_code == 202, answer.text
+        cloud.work()
+    assert user.show(uuid)["status"] == status
+
+
+@pytest.mark.parametrize("verb", ["stop", "pause", "unpause", "kill", "execute?command=ls"])
+def test_an_action_that_the_state_does_not_allow_is_a_conflict(cloud: Cloud, user: User, verb: str) -> None:
+    user.create("web")
+    cloud.work()
+    answer = user.ask("POST", f"{ROUTE}/web/{verb}")
+    assert answer.status_code == 409
+    assert "it is Created" in answer.json()["detail"]
+
+
+def test_the_charge_follows_an_update(cloud: Cloud) -> None:
+    user = cloud.tenant(containers=1, vcpus=1000, memory=512)
+    uuid = user.run(cpu=0.5, memory=256, command=["sleep", "inf"])["uuid"]
+    grown = user.ask("PATCH", f"{ROUTE}/{uuid}", {"cpu": 1, "memory": 512, "name": "big"})
+    assert grown.status_code == 200
+    assert (grown.json()["cpu"], grown.json()["memory"], grown.json()["name"]) == (1.0, "512", "big")
+    refused = user.ask("PATCH", f"{ROUTE}/{uuid}", {"cpu": 1.001})
+    assert refused.status_code == 403
+    assert refused.json()["code"] == "quota_refused"
+    assert user.show(uuid)["cpu"] == 1.0
+
+
+def test_a_quota_refusal_says_which_figures_and_what_helps(cloud: Cloud) -> None:
+    user = cloud.tenant(containers=1, vcpus=1000, memory=512)
+    user.create("one")
+    answer = user.ask("POST", ROUTE, {"image": IMAGE, "name": "two"})
+    body = answer.json()
+    assert answer.status_code == 403
+    assert body["detail"].startswith("cannot create container two: cannot admit 1 containers")
+    assert body["data"]["resource"] == "containers"
+    assert body["data"]["figures"]["ceiling"] == 1
+    assert body["data"]["node"] == user.project_id
+    assert body["errors"][0]["title"] == body["detail"]
+    assert [c["name"] for c in user.ask("GET", ROUTE).json()["containers"]] == ["one"]
+
+
+def test_a_request_may_wait_and_is_admitted_when_there_is_room(cloud: Cloud) -> None:
+    user = cloud.tenant(containers=1, vcpus=1000, memory=512)
+    first = user.run("one", command=["sleep", "inf"])["uuid"]
+    body = {"image": IMAGE, "name": "two", "command": ["sleep", "inf"], "hints": {"shortage": "wait"}}
+    waiting = user.ask("POST", f"{ROUTE}?run=true", body).json()
+    assert waiting["status"] == "Creating"
+    assert "queue" in waiting["status_reason"]
+    reserved = next(c for c in waiting["conditions"] if c["type"] == "QuotaReserved")
+    assert reserved["status"] is False
+    assert user.ask("DELETE", f"{ROUTE}/{first}?force=true").status_code == 204
+    cloud.work()
+    assert user.show("two")["status"] == "Running"
+
+
+def test_deleting_a_running_container_wants_force_or_stop(cloud: Cloud, user: User) -> None:
+    uuid = user.run(command=["sleep", "inf"])["uuid"]
+    refused = user.ask("DELETE", f"{ROUTE}/{uuid}?force=False&stop=False")
+    assert refused.status_code == 409
+    assert user.ask("DELETE", f"{ROUTE}/{uuid}?stop=True").status_code == 204
+    assert user.show(uuid)["status"] == "Deleting"
+    cloud.work()
+    assert user.ask("GET", f"{ROUTE}/{uuid}").status_code == 404
+    assert cloud.engine.observe(cloud.name_on_engine(uuid)) is None
+
+
+def test_what_was_done_is_listed(user: User) -> None:
+    uuid = user.run(command=["sleep", "inf"])["uuid"]
+    stopped = user.ask("POST", f"{ROUTE}/{uuid}/stop", headers={"X-Request-Id": "req-mine"})
+    assert stopped.headers["x-openstack-request-id"] == "req-mine"
+    actions = user.ask("GET", f"{ROUTE}/{uuid}/container_actions").json()["containerActions"]
+    assert [action["action"] for action in actions] == ["stop", "create"]
+    one = user.ask("GET", f"{ROUTE}/{uuid}/container_actions/req-mine").json()
+    assert (one["action"], one["container_uuid"]) == ("stop", uuid)
+
+
+def test_lists_are_filtered_sorted_and_paged(user: User) -> None:
+    for name in ("b", "a", "c"):
+        user.create(name, memory=64 if name == "c" else 128)
+    page = user.ask("GET", f"{ROUTE}?sort_key=name&limit=2").json()
+    assert [c["name"] for c in page["containers"]] == ["a", "b"]
+    rest = user.ask("GET", page["next"].removeprefix(user.cloud.url)).json()
+    assert [c["name"] for c in rest["containers"]] == ["c"]
+    assert rest["next"] is None
+    assert [c["name"] for c in user.ask("GET", f"{ROUTE}?memory=64").json()["containers"]] == ["c"]
+    assert [c["name"] for c in user.ask("GET", f"{ROUTE}?name=a").json()["containers"]] == ["a"]
+
+
+def test_an_ambiguous_name_is_a_conflict(user: User) -> None:
+    user.create("twin")
+    user.create("twin")
+    answer = user.ask("GET", f"{ROUTE}/twin")
+    assert answer.status_code == 409
+    assert "use the id" in answer.json()["detail"]
+
+
+def test_links_and_registry_must_exist_and_are_kept_by_id(cloud: Cloud, user: User) -> None:
+    refused = user.ask("POST", ROUTE, {"image": IMAGE, "hints": {"link": "db"}})
+    assert refused.status_code == 400
+    assert "no such container" in refused.json()["detail"]
+    user.run("db", command=["sleep", "inf"], environment={"PASSWORD": "x"})
+    uuid = user.run("web", command=["sleep", "inf"], hints={"link": "db:database"})["uuid"]
+    made = cloud.engine.standing[cloud.name_on_engine(uuid)].definition
+    assert made.environment["DATABASE_ENV_PASSWORD"] == "x"
+
+
+def test_ports_are_given_without_clashes(user: User) -> None:
+    first = user.create("one", hints={"publish": "25001:80"})
+    assert first["published_ports"][0]["host_port"] == 25001
+    taken = user.ask("POST", ROUTE, {"image": IMAGE, "hints": {"publish": "25001:80"}})
+    assert taken.status_code == 409
+    outside = user.ask("POST", ROUTE, {"image": IMAGE, "hints": {"publish": "80:80"}})
+    assert outside.status_code == 409
+
+
+def test_networks_are_attached_listed_and_detached(cloud: Cloud, user: User) -> None:
+    uuid = user.run(command=["sleep", "inf"])["uuid"]
+    assert user.ask("POST", f"{ROUTE}/{uuid}/network_attach?network=back").status_code == 202
+    cloud.work()
+    assert set(user.show(uuid)["addresses"]) == {"default", "back"}
+    networks = user.ask("GET", f"{ROUTE}/{uuid}/network_list").json()["networks"]
+    assert len(networks) == 2
+    assert networks[0]["fixed_ips"][0]["version"] == 4
+    listed = user.ask("GET", "/container/v1/networks").json()["networks"]
+    assert {n["name"] for n in listed} == {"default", "back"}
+    assert {n["net_id"] for n in networks} == {n["uuid"] for n in listed}
+    assert user.ask("POST", f"{ROUTE}/{uuid}/network_detach?network=back").status_code == 202
+    cloud.work()
+    assert set(user.show(uuid)["addresses"]) == {"default"}
+
+
+def test_a_fixed_address_lies_in_the_network(user: User) -> None:
+    outside = user.ask("POST", ROUTE, {"image": IMAGE, "nets": [{"network": "n", "v4-fixed-ip": "8.8.8.8"}]})
+    assert outside.status_code == 400
+    assert "can be had" in outside.json()["detail"]
+
+
+def test_a_reader_reads_and_does_nothing_else(cloud: Cloud, user: User) -> None:
+    user.create("web")
+    reader = cloud.user(user.project_id, READER)
+    assert reader.show("web")["name"] == "web"
+    assert reader.ask("POST", ROUTE, {"image": IMAGE}).status_code == 403
+    for method, path in (("DELETE", ""), ("POST", "/start"), ("PATCH", ""), ("POST", "/execute?command=ls")):
+        assert reader.ask(method, f"{ROUTE}/web{path}", {"cpu": 1}).status_code == 403
+
+
+def test_a_manager_above_sees_and_stops_what_is_below_by_id(cloud: Cloud) -> None:
+    org = cloud.project("org")
+    team = cloud.user(cloud.project("team", parent=org, limits={"containers": 5, "vcpus": 5000, "memory": 5000}))
+    uuid = team.run(command=["sleep", "inf"])["uuid"]
+    manager = cloud.user(org, (*MEMBER, "manager"))
+    assert manager.show(uuid)["status"] == "Running"
+    assert manager.ask("POST", f"{ROUTE}/{uuid}/stop").status_code == 202
+    assert manager.ask("POST", f"{ROUTE}/{uuid}/execute?command=ls").status_code == 404
+    assert cloud.user(org, MEMBER).ask("GET", f"{ROUTE}/{uuid}").status_code == 404
+
+
+def test_only_those_who_read_the_system_list_all_projects(cloud: Cloud, user: User) -> None:
+    uuid = user.create("web")["uuid"]
+    assert user.ask("GET", f"{ROUTE}?all_projects=1").status_code == 403
+    listed = cloud.admin().ask("GET", f"{ROUTE}?all_projects=1").json()["containers"]
+    assert uuid in [c["uuid"] for c in listed]
+    assert cloud.admin().ask("GET", f"{ROUTE}/{uuid}?all_projects=True").status_code == 200
