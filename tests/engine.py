@@ -62,6 +62,16 @@ class Engine:
         """A connection to an address in the engine's network: where published ports are, and containers too."""
         return self.within(lambda: socket.create_connection((host, port), timeout))
 
+    def free_port(self) -> int:
+        """A port on the loopback of the engine's network that nobody listens on."""
+
+        def ask() -> int:
+            with socket.socket() as sock:
+                sock.bind(("127.0.0.1", 0))
+                return int(sock.getsockname()[1])
+
+        return self.within(ask)
+
     def within(self, act: Callable[[], T]) -> T:
         """`act` in the engine's network. A socket belongs for ever to the network that it was made in."""
         return act() if self.namespace is None else _in_network_of(self.namespace, act)

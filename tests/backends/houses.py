@@ -1,6 +1,5 @@
 """The two engines that the contract is tested on, with what only a test may do to them."""
 
-import socket
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Protocol, TypeVar
@@ -184,12 +183,7 @@ class EngineHouse:
         self.client.remove_network(name)
 
     def free_port(self) -> int:
-        def ask() -> int:
-            with socket.socket() as sock:
-                sock.bind(("127.0.0.1", 0))
-                return int(sock.getsockname()[1])
-
-        return self.engine.within(ask)
+        return self.engine.free_port()
 
     def clear(self) -> None:
         for remove in self._removals:
