@@ -1,6 +1,7 @@
 """Small builders, so that a test reads like the example that it checks."""
 
 from collections.abc import Iterable
+from typing import Any
 
 from jeroboam.quota.admission import Decision, Request, admit_now
 from jeroboam.quota.limits import add_node, set_limits
@@ -29,13 +30,13 @@ def project(
     set_limits(tree, name, {r: Limit(units, lend, borrow) for r, units in hard.items()})
 
 
-def ask(tree: Tree, node: str, claim_id: str, units: int = 1, now: float = 0.0, **kind: object) -> Decision:
+def ask(tree: Tree, node: str, claim_id: str, units: int = 1, now: float = 0.0, **kind: Any) -> Decision:
     """Ask for `units` of u; a reclaim without grace is carried out at once."""
-    request = Request(claim_id, node, {"u": units}, order=tree.last_order + 1, **kind)  # type: ignore[arg-type]
+    request = Request(claim_id, node, {"u": units}, order=tree.last_order + 1, **kind)
     return admit_now(tree, request, now)
 
 
-def ask_each(tree: Tree, node: str, count: int, prefix: str = "", **kind: object) -> list[str]:
+def ask_each(tree: Tree, node: str, count: int, prefix: str = "", **kind: Any) -> list[str]:
     """`count` unit claims, one after the other: their outcomes."""
     prefix = prefix or f"{node}-"
     start = len(tree.claims)

@@ -1,5 +1,7 @@
 """The worked examples of docs/quota-model.md."""
 
+from typing import Any
+
 from jeroboam.quota.invariants import check
 from jeroboam.quota.limits import reserve
 from jeroboam.quota.policy import Policy
@@ -8,7 +10,7 @@ from jeroboam.quota.view import node_view
 from tests.quota.builders import EXCLUSIVE, ask, ask_each, cloud, counted, project, used
 
 
-def two(root: int, h1: int, h2: int, **limits: int | None) -> Tree:
+def two(root: int, h1: int, h2: int, **limits: Any) -> Tree:
     tree = cloud(u=root)
     project(tree, "T1", u=h1, **limits)
     project(tree, "T2", u=h2, **limits)

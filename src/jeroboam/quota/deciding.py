@@ -27,29 +27,31 @@ def decide(tree: Tree, request: Request, now: float) -> Decision:
     # 2. A draw from a reservation is capacity held already.
     if request.reservation is not None:
         return ADMITTED
-    # 3. What may not be reclaimed may not be borrowed for.
+    # 3. What may not be reclaimed may not be borrowed for. 4. What is pledged is nobody else's.
+    if not request.reclaimable or not rules.reclaimable or tree.reclaims:
+        return _decide_whole(tree, request, node, rules, now) if tree.complete else WHOLE_TREE
+    # 5. It fits.
+    shorts = Trial().shortages(node, request.amounts)
+    if not shorts:
+        return ADMITTED
+    return _decide_whole(tree, request, node, rules, now) if tree.complete else WHOLE_TREE
+
+
+def _decide_whole(tree: Tree, request: Request, node: Node, rules: Effective, now: float) -> Decision:
+    """Steps 3 to 6, for which the path alone is not enough."""
     firm = not (request.reclaimable and rules.reclaimable)
-    if firm:
-        if not tree.complete:
-            return WHOLE_TREE
-        reason = not_owned(node, request)
-        if reason is not None:
-            return _short(request, rules, reason)
-    # 4. It fits, now and when all that is pledged has been given.
-    if not tree.complete and tree.reclaims:
-        return WHOLE_TREE
+    reason = not_owned(node, request) if firm else None
+    if reason is not None:
+        return _short(request, rules, reason)
     present = Trial().shortages(node, request.amounts, firm)
-    future = pledged(tree) if tree.reclaims else Trial()
+    future = pledged(tree)
     shorts = future.shortages(node, request.amounts, firm) if tree.reclaims else present
     if not present and not shorts:
         return ADMITTED
-    if not tree.complete:
-        return WHOLE_TREE
-    # 5. A legal set of victims makes it fit: entitled.
+    # 6. A legal set of victims makes it fit: entitled. Otherwise it is short.
     found = _victims(tree, request, future, shorts)
     if isinstance(found, tuple):
         return _entitled(tree, request, node, found, firm, now)
-    # 6. Neither.
     return _short(request, rules, explain.refusal(tree, request, present, shorts, unfair=found))
 
 

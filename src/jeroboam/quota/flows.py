@@ -23,13 +23,13 @@ def flows(parent: Node, resource: str) -> dict[str, Flow]:
     children = list(parent.children.values())
     overs = [over(c, resource) for c in children]
     left = pool(parent, resource) - parent.used.get(resource, 0)
-    pooled = waterfill(max(0, left), [(o, c.weight) for o, c in zip(overs, children, strict=True)])
+    pooled = waterfill(max(0, left), [(o, c.weight) for o, c in zip(overs, children, strict=True)], leftovers=True)
     rest = [o - p for o, p in zip(overs, pooled, strict=True)]
     rest.append(own_over(parent, resource))
     idle = [max(0, owned(c, resource) - drawn(c, resource)) for c in children]
     lent = split(min(sum(rest), sum(idle)), idle)
     weights = [c.weight for c in children] + [Fraction(1)]
-    borrowed = waterfill(sum(lent), list(zip(rest, weights, strict=True)))
+    borrowed = waterfill(sum(lent), list(zip(rest, weights, strict=True)), leftovers=True)
     return {c.id: Flow(pooled[i], borrowed[i], rest[i] - borrowed[i], lent[i]) for i, c in enumerate(children)}
 
 

@@ -39,8 +39,8 @@ class LimitChange:
     """What to change of one Limit; KEEP leaves a field as it is. None means what it means in Limit."""
 
     hard: int | Keep = KEEP
-    lend: int | None | Keep = KEEP
-    borrow: int | None | Keep = KEEP
+    lend: int | Keep | None = KEEP
+    borrow: int | Keep | None = KEEP
 
     def on(self, limit: Limit) -> Limit:
         return Limit(
@@ -105,12 +105,18 @@ def conflict(node: Node, resource: str, new: Limit, force: bool) -> Reason | Non
         asked = min(new.hard, new.lend or 0, new.borrow or 0)
         return Reason("negative_limit", node.id, resource, {"asked": asked}, "limits >= 0")
     given = node.allocated.get(resource, 0) + node.reserved.get(resource, 0)
+    more = (new.hard if new.hard >= 0 else given) - owned(node, resource)
+    return _parent_short(node, resource, more) or shrink_conflict(node, resource, new, force)
+
+
+def shrink_conflict(node: Node, resource: str, new: Limit, force: bool) -> Reason | None:
+    """Why `node` cannot get along with this limit: what it has given away, or, unless forced, what it holds."""
+    given = node.allocated.get(resource, 0) + node.reserved.get(resource, 0)
     if 0 <= new.hard < given:
         figures = {"asked": new.hard, "given": given}
         rule = "hard_limit >= allocated + reserved"
         return Reason("below_given", node.id, resource, figures, rule, (Help("free_reservation", node.id),))
-    more = (new.hard if new.hard >= 0 else given) - owned(node, resource)
-    return _parent_short(node, resource, more) or (None if force else _below_use(node, resource, new))
+    return None if force else _below_use(node, resource, new)
 
 
 def _parent_short(node: Node, resource: str, more: int) -> Reason | None:

@@ -1,4 +1,4 @@
-"""The rules that a node may set for itself and everything below it. A field left at None is inherited from the parent."""
+"""The rules that a node may set for itself and everything below it. None: as the parent has it."""
 
 from dataclasses import dataclass, fields
 from enum import StrEnum

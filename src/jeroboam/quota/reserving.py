@@ -1,5 +1,7 @@
 """Reservations: capacity carved from a node's free and held for it, used or not, until it is released or over."""
 
+from dataclasses import replace
+
 from jeroboam.quota.charging import charge, open_reclaim, put
 from jeroboam.quota.deciding import decide
 from jeroboam.quota.decision import Decision, Request, Settled
@@ -31,6 +33,8 @@ def reserve(
     amounts = {r: a for r, a in amounts.items() if a}
     request = Request(reservation_id, node_id, amounts, shortage="refuse", reclaimable=False, order=order)
     decision = decide(tree, request, now)
+    if decision.reason is not None and decision.reason.code == "not_reclaimable":
+        decision = replace(decision, reason=replace(decision.reason, code="free_short", rule="reservation <= free"))
     if decision.needs_whole_tree or decision.outcome not in ("admitted", "reclaiming"):
         return decision
     tree.reservations[reservation_id] = Reservation(reservation_id, node_id, {}, until)

@@ -26,14 +26,15 @@ _WHY = {
         "cannot admit {asked} {resource} that may not be reclaimed: {node} holds {taken} of its own {ceiling}, "
         "and what may not be reclaimed may not be borrowed for"
     ),
+    "free_short": "cannot reserve {asked} {resource}: {node} has {available} free",
     "reservation_short": "cannot draw {asked} {resource}: the reservation has {available} left",
     "parent_free_short": "cannot give {asked} more {resource}: {node} has {available} free",
     "below_given": "cannot lower the hard_limit of {node} to {asked} {resource}: {given} are allocated or reserved",
     "below_use": "cannot lower what {node} may reach to {asked} {resource}: it holds {taken}",
     "below_unreclaimable": (
-        "cannot lower the hard_limit of {node} to {asked} {resource}: {taken} are held by work that may not be reclaimed"
+        "cannot lower the hard_limit of {node} to {asked} {resource}: work that may not be reclaimed holds {taken}"
     ),
-    "negative_limit": "cannot set a limit of {asked} {resource} on {node}: limits are whole numbers, or -1 for a hard_limit",
+    "negative_limit": "cannot set a limit of {asked} {resource} on {node}: only a hard_limit may be -1 (no bound)",
     "negative_weight": "cannot set the weight of {node}: it is a fraction that is not below 0",
     "is_root": "cannot do this to the cloud itself",
     "has_children": "cannot remove {node}: it has {count} projects below it",

@@ -1,4 +1,4 @@
-"""Units have come free, or limits have changed: who gets them? Pledges first, then the queue. Ends without new requests."""
+"""Units have come free, or limits have changed: who gets them? Pledges first, then the queue."""
 
 from jeroboam.quota.charging import charge, close_reclaim, open_reclaim, put, spare
 from jeroboam.quota.counters import change

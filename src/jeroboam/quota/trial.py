@@ -6,6 +6,9 @@ from dataclasses import dataclass
 from jeroboam.quota.counters import owned, pool
 from jeroboam.quota.tree import NOTHING, Node, Tree
 
+ENDLESS = 1 << 80
+"""More than any amount: no borrow_limit."""
+
 
 @dataclass(frozen=True, slots=True)
 class Short:
@@ -77,7 +80,7 @@ class Trial:
         than it may (its lend_limit was lowered while the units were lent out): such an ancestor is reported as a
         soft shortage, to be mended by a reclaim if one is possible.
         """
-        found = []
+        found: list[Short] = []
         shift = self.shift
         for resource, amount in amounts.items():
             carry = amount
@@ -87,23 +90,19 @@ class Trial:
                 held = at.subtree.get(resource, 0) + at.reserved.get(resource, 0)
                 if shift:
                     held += shift.get((at.id, resource), 0)
-                if limit.hard >= 0:
-                    if not carry:
-                        if limit.borrow is not None and held > limit.hard + limit.borrow:
-                            ceiling = max(limit.hard + limit.borrow, held - amount)
-                            found.append(Short(at, resource, amount, held, ceiling, soft=True))
-                    elif firm:
-                        if held + carry > limit.hard:
-                            found.append(Short(at, resource, carry, held, limit.hard))
-                    elif limit.borrow is not None and held + carry > limit.hard + limit.borrow:
-                        found.append(Short(at, resource, carry, held, limit.hard + limit.borrow))
-                if limit.lend is not None and carry:
+                most = limit.hard + (0 if firm and carry else ENDLESS if limit.borrow is None else limit.borrow)
+                if held + carry > most and limit.hard >= 0:
+                    if carry:
+                        found.append(Short(at, resource, carry, held, most))
+                    else:
+                        found.append(Short(at, resource, amount, held, max(most, held - amount), soft=True))
+                if carry and limit.lend is not None:
                     private = limit.private
                     carry = max(private, held + carry) - max(private, held)
                 at = at.parent
-        if found:
-            order = {n.id: depth for depth, n in enumerate(node.path())}
-            found.sort(key=lambda s: order[s.node.id])
+        if len(found) > 1:
+            depth = {n.id: i for i, n in enumerate(node.path())}
+            found.sort(key=lambda s: depth[s.node.id])
         return found
 
     def missing(self, short: Short) -> int:

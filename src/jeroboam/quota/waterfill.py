@@ -3,18 +3,19 @@
 from collections.abc import Sequence
 from fractions import Fraction
 
+ONE = Fraction(1)
 
-def waterfill(total: int, claims: Sequence[tuple[int, Fraction]]) -> list[int]:
+
+def waterfill(total: int, claims: Sequence[tuple[int, Fraction]], leftovers: bool = False) -> list[int]:
     """Parts of `total` for (most, weight) claims: proportional to weight, at most `most` each, summing up to
-    min(total, all mosts). Who has weight 0 gets only what the others leave. Rounded by largest remainder.
+    min(total, all mosts). Rounded by largest remainder, ties by place.
+
+    Who has weight 0 gets nothing, or (`leftovers`) what the others leave, in equal parts.
     """
-    parts = [0] * len(claims)
-    for weighted in (True, False):
-        rest = total - sum(parts)
-        indices = [i for i, (most, weight) in enumerate(claims) if most > 0 and (weight > 0) is weighted]
-        shares = [(claims[i][0], claims[i][1] if weighted else Fraction(1)) for i in indices]
-        for i, part in zip(indices, _fill(rest, shares), strict=True):
-            parts[i] = part
+    parts = _fill(total, [(most if weight > 0 else 0, weight or ONE) for most, weight in claims])
+    if leftovers:
+        light = _fill(total - sum(parts), [(0 if weight > 0 else most, ONE) for most, weight in claims])
+        parts = [a + b for a, b in zip(parts, light, strict=True)]
     return parts
 
 
