@@ -7,6 +7,7 @@ from pathlib import Path
 
 import docker
 from docker.errors import DockerException
+from docker.utils import parse_repository_tag
 
 from jeroboam.backends.errors import Permanent, Temporary
 
@@ -16,17 +17,19 @@ _ACCOUNTS = {"etc/passwd": b"root:x:0:0:root:/root:/bin/sh\n", "etc/group": b"ro
 
 
 def import_busybox(backend_url: str, tag: str, binary: Path = BUSYBOX) -> str:
-    """Makes the image `tag` (`name:tag`) on the engine at `backend_url` if it is not there, and returns its id.
+    """Makes the image `tag` (latest where it names no version) on the engine at `backend_url` if it is not there, and returns its id.
 
     Raises Permanent where Debian's busybox-static is not installed, Temporary where the engine does not answer.
     """
     try:
         client = docker.APIClient(base_url=backend_url, version="auto", timeout=60)
         try:
-            if not client.images(name=tag, quiet=True):
-                name, _, version = tag.rpartition(":")
-                client.import_image_from_data(_root_tar(binary), repository=name, tag=version, changes=["CMD sh"])
-            return str(client.images(name=tag)[0]["Id"])
+            name, version = parse_repository_tag(tag)
+            wanted = f"{name}:{version or 'latest'}"
+            if not client.images(name=wanted, quiet=True):
+                data = _root_tar(binary)
+                client.import_image_from_data(data, repository=name, tag=version or "latest", changes=["CMD sh"])
+            return str(client.images(name=wanted)[0]["Id"])
         finally:
             client.close()
     except (DockerException, OSError) as error:
