@@ -17,7 +17,7 @@ _ACCOUNTS = {"etc/passwd": b"root:x:0:0:root:/root:/bin/sh\n", "etc/group": b"ro
 
 
 def import_busybox(backend_url: str, tag: str, binary: Path = BUSYBOX) -> str:
-    """Makes the image `tag` (latest where it names no version) on the engine at `backend_url` if it is not there, and returns its id.
+    """Makes the image `tag` (a version of latest if it names none) on the engine if it is not there; returns its id.
 
     Raises Permanent where Debian's busybox-static is not installed, Temporary where the engine does not answer.
     """
