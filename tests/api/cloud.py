@@ -113,7 +113,7 @@ class Cloud:
         self.http = requests.Session()
         self.http.trust_env = False
         with self.database.write() as tx:
-            capacity = {"containers": -1, "vcpus": 1_000_000, "memory": 4_000_000}
+            capacity = {"containers": -1, "vcpus": 10**12, "memory": 10**12}
             ledger.set_capacity(tx, capacity, self.now())
             ledger.ensure_path(tx, [("default", "Default", "domain")])
         credentials = CredentialStore(self.database, self.box)

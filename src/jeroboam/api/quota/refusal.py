@@ -57,5 +57,5 @@ def amount(resource: str, units: int) -> str:
     if resource == VCPUS:
         return f"{units / 1000:g}"
     if resource == MEMORY:
-        return f"{units} MiB of"
+        return f"{units} MiB"
     return str(units)

@@ -1,0 +1,152 @@
+"""Every route has its rule, wants a token, and shows what is another's exactly as what is not there."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from fastapi.routing import APIRoute
+
+from jeroboam.api.routing import ANYBODY, PUBLIC, GuardedRoute, Routes
+from jeroboam.identity.rules import RULES
+from tests.api.cloud import IMAGE, MANAGER, MEMBER, Cloud, User
+
+MISSING = "0b5ffbb9-6b54-4d0b-8c2e-2f3d6e1f0c11"
+
+BODIES: dict[tuple[str, str], Any] = {
+    ("POST", "/container/v1/containers"): {"image": IMAGE},
+    ("PATCH", "/container/v1/containers/{ident}"): {"cpu": 1},
+    ("POST", "/container/v1/containers/{ident}/resize_container"): {"cpu": 1},
+    ("POST", "/container/v1/containers/{ident}/put_archive"): {"data": ""},
+    ("POST", "/container/v1/registries"): {"registry": {"domain": "r.example"}},
+    ("PATCH", "/container/v1/registries/{ident}"): {"registry": {"name": "other"}},
+    ("PUT", "/container/v1/quotas/{ident}"): {"containers": 1},
+    ("PATCH", "/quota/v1/nodes/{ident}"): {"weight": 1},
+    ("POST", "/quota/v1/nodes/{ident}/reservations"): {"amounts": {"containers": 1}},
+    ("PATCH", "/quota/v1/nodes/{ident}/reservations/{reservation_id}"): {"until": None},
+    ("POST", "/quota/v1/dry-run"): {"amounts": {"containers": 1}},
+}
+QUERIES = {
+    "rename": "?name=other",
+    "logs": "",
+    "execute": "?command=ls",
+    "execute_resize": f"?w=1&h=1&exec_id={'a' * 64}",
+    "resize": "?w=1&h=1",
+    "get_archive": "?path=/etc",
+    "put_archive": "?path=/etc",
+    "network_attach": "?network=n",
+    "network_detach": "?network=n",
+}
+
+
+def routes(cloud: Cloud) -> Iterator[GuardedRoute]:
+    for route in cloud.app.routes:
+        if isinstance(route, APIRoute):
+            assert isinstance(route, GuardedRoute), f"{route.path} is not guarded"
+            yield route
+
+
+def ask(user: User, route: GuardedRoute, **values: str) -> Any:
+    (method,) = route.methods - {"HEAD"}
+    path = route.path.format(**{"ident": MISSING, "request_id": "req-1", "reservation_id": "r1", **values})
+    body = BODIES.get((method, route.path))
+    version = {"OpenStack-API-Version": "container 1.10"} if path.endswith("/rename") else {}
+    return user.ask(method, path + QUERIES.get(path.rsplit("/", 1)[-1], ""), body, headers=version)
+
+
+def test_every_route_has_a_rule_that_exists(cloud: Cloud) -> None:
+    found = list(routes(cloud))
+    assert len(found) > 70
+    for route in found:
+        assert route.rule in RULES or route.rule in (PUBLIC, ANYBODY), route.path
+
+
+def test_a_route_without_a_rule_cannot_be_made(cloud: Cloud) -> None:
+    async def nothing() -> None: ...
+
+    with pytest.raises(TypeError, match="no access rule"):
+        GuardedRoute("/x", nothing)
+    table = Routes("/x", "x")
+    table.route("GET", "/y", rule="container:nonsense", answers={200: None})(nothing)
+    with pytest.raises(TypeError, match="no access rule"):
+        table.install(cloud.app, 1)
+
+
+def test_every_route_wants_a_token(cloud: Cloud) -> None:
+    nobody, stranger = User(cloud, "", None), User(cloud, "forged", None)
+    for route in routes(cloud):
+        if route.rule == PUBLIC or route.path == "/metrics":
+            continue
+        for user in (nobody, stranger):
+            answer = ask(user, route)
+            assert answer.status_code == 401, f"{route.path}: {answer.text}"
+            assert answer.json()["code"] == "unauthenticated"
+            assert answer.headers["WWW-Authenticate"]
+
+
+def test_who_has_no_role_gets_nothing(cloud: Cloud, user: User) -> None:
+    uuid = user.run(command=["sleep", "inf"], interactive=True)["uuid"]
+    registry = user.ask("POST", "/container/v1/registries", {"registry": {"domain": "r.example"}}).json()["registry"]
+    powerless = cloud.user(user.project_id, ())
+    known = {"/containers/": uuid, "/registries/": registry["uuid"], "/nodes/": "self", "/quotas/": user.project_id}
+    for route in routes(cloud):
+        if route.rule in (PUBLIC, ANYBODY) or route.path in ("/metrics", "/container/v1/availability_zones"):
+            continue
+        ident = next((value for part, value in known.items() if part in route.path), MISSING)
+        answer = ask(powerless, route, ident=ident)
+        # The tree does not even show a node to somebody without a role there.
+        hidden = 404 if route.path.startswith("/quota/") or "/quotas/" in route.path else 403
+        assert answer.status_code == hidden, f"{route.methods} {route.path}: {answer.status_code} {answer.text}"
+
+
+def test_what_is_anothers_looks_like_what_is_not_there(cloud: Cloud, user: User) -> None:
+    """Every verb on another project's container, registry, volume and quota node, by id and by name."""
+    uuid = user.run("secret-name", command=["sleep", "inf"], mounts=[{"source": "old-volume", "destination": "/v"}])["uuid"]
+    registry = user.ask("POST", "/container/v1/registries", {"registry": {"domain": "r.example"}}).json()["registry"]
+    volume = user.ask("GET", "/container/v1/volumes").json()["volumes"][0]["uuid"]
+    other = cloud.user(cloud.project(), MANAGER)
+    theirs = {
+        "/containers/": (uuid, "secret-name"),
+        "/registries/": (registry["uuid"], registry["name"]),
+        "/volumes/": (volume, "old-volume"),
+        "/nodes/": (user.project_id, cloud.table.places[str(user.project_id)].name),
+        "/quotas/": (user.project_id, cloud.table.places[str(user.project_id)].name),
+    }
+    walked = 0
+    for route in routes(cloud):
+        idents = next((value for part, value in theirs.items() if part in route.path), None)
+        if idents is None or route.rule == ANYBODY:
+            continue
+        for ident in idents:
+            foreign, absent = ask(other, route, ident=str(ident)), ask(other, route, ident=MISSING)
+            assert foreign.status_code == absent.status_code == 404, f"{route.path}: {foreign.text} {absent.text}"
+            assert foreign.json()["detail"].replace(str(ident), "*") == absent.json()["detail"].replace(MISSING, "*")
+            walked += 1
+    assert walked > 60
+    assert user.show(uuid)["status"] == "Running"
+
+
+def test_lists_counts_and_events_hold_nothing_of_others(cloud: Cloud, user: User) -> None:
+    user.run("secret-name", command=["sleep", "inf"], mounts=[{"source": "secret-volume", "destination": "/v"}])
+    other = cloud.tenant()
+    paths = ("containers", "volumes", "networks", "registries")
+    texts = [other.ask("GET", f"/container/v1/{path}").text for path in paths]
+    texts += [other.ask("GET", f"/quota/v1/{path}").text for path in ("claims", "reclaims", "tree", "nodes/self")]
+    texts.append(other.ask("GET", "/events/v1/history").text)
+    for text in texts:
+        assert "secret" not in text
+        assert str(user.project_id) not in text
+
+
+@pytest.mark.parametrize("flag", ["below", "all"])
+def test_members_do_not_follow_others_events(user: User, flag: str) -> None:
+    answer = user.ask("GET", f"/events/v1/history?{flag}=true")
+    assert answer.status_code == 403 or all(
+        event["project_id"] == user.project_id for event in answer.json()["events"]
+    )
+    assert flag == "below" or answer.status_code == 403
+
+
+def test_tokens_of_other_scopes_have_no_project(cloud: Cloud) -> None:
+    system = cloud.user(None, MEMBER, system=True)
+    answer = system.ask("POST", "/container/v1/containers", {"image": IMAGE})
+    assert answer.status_code == 403
