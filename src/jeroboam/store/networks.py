@@ -58,6 +58,27 @@ def ensure(
     return made
 
 
+def renumber(tx: Connection, project_id: str, name: str, range: IPv4Network, prefix: int) -> NetworkRow:
+    """The project's network with the next free subnet after its own, from the start where there is none. Raises Conflict.
+
+    Only while the engine has no network of it.
+    """
+    old = tx.execute(_NAMED, {"project_id": project_id, "name": name}).one()
+    taken = [IPv4Network(subnet) for subnet in tx.execute(_SUBNETS).scalars()]
+    last = int(IPv4Network(old.subnet).broadcast_address)
+    before = range.network_address, IPv4Address(last)
+    subnet = _lowest_free(range, prefix, [*taken, *summarize_address_range(*before)]) if last in _span(range) else None
+    subnet = subnet or _lowest_free(range, prefix, taken)
+    if subnet is None:
+        raise Conflict(f"cannot move the network {name!r} off {old.subnet}: {_USED_UP.format(prefix=prefix, range=range)}")
+    tx.execute(_RENUMBER, {"network_id": old.id, "new": str(subnet)})
+    return NetworkRow(old.id, project_id, name, str(subnet))
+
+
+def _span(range: IPv4Network) -> range_of_numbers:
+    return range_of_numbers(int(range.network_address), int(range.broadcast_address) + 1)
+
+
 def get(tx: Connection, network_id: str) -> NetworkRow:
     """Raises NotFound."""
     row = tx.execute(_BY_ID, {"network_id": network_id}).first()

@@ -23,6 +23,8 @@ from jeroboam.store.schema import objects
 MANAGERS = "managers"
 
 _NAMES = select(objects.c.id, objects.c.kind, objects.c.name).where(objects.c.id.in_(IDS))
+_FIRST = {EventType.EVICTED: 0, EventType.EVICTING: 1}
+"""Causes before consequences."""
 _PENDING = (ClaimState.WAITING, ClaimState.RECLAIMING)
 
 
@@ -38,6 +40,7 @@ def write(
     changes = save(tx, books, now, kinds)
     told = [(change, said) for change in changes if (said := _said(books, change)) is not None]
     if told:
+        told.sort(key=lambda pair: (_FIRST.get(pair[1].type, len(_FIRST)), pair[0].claim.order, pair[0].claim.id))
         known = _known(tx, [change.object_id for change, _ in told])
         events.append_all(tx, [_event(change, said, known, now) for change, said in told])
     concerned = ({change.claim.id for change in changes} | waiting) - {subject}
@@ -75,7 +78,8 @@ def _leaving(books: Books, change: Change) -> _Said | None:
     if claim.leaving is None:
         return _Said(EventType.QUOTA, "It may stay: what was to be taken back is not needed any more.", {})
     row = books.tree.reclaims[claim.leaving]
-    message = f"{_taker(books, change, row.id)} takes back what it is entitled to: this stops by {_iso(row.deadline)}."
+    taker = _taker(books, change, row.id).capitalize()
+    message = f"{taker} takes back what it is entitled to: this stops by {_iso(row.deadline)}."
     return _Said(EventType.EVICTING, message, {"deadline": row.deadline, "rule": row.rule, **_claimant(books, row.id)})
 
 
@@ -104,7 +108,7 @@ def _waits(books: Books, change: Change) -> _Said | None:
 def _taker(books: Books, change: Change, reclaim_id: str) -> str:
     taker = books.tree.claims.get(reclaim_id)
     same = taker is not None and taker.node_id == change.claim.node_id
-    return "This project itself" if same else "Another project"
+    return "this project itself" if same else "another project"
 
 
 def _claimant(books: Books, reclaim_id: str) -> dict[str, Any]:
