@@ -6,19 +6,34 @@ import threading
 from pathlib import Path
 
 
+def unix_listener(folder: Path) -> socket.socket:
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    listener.bind(f"{folder}/proxy.sock")
+    return listener
+
+
+def tcp_listener() -> socket.socket:
+    listener = socket.socket()
+    listener.bind(("127.0.0.1", 0))
+    return listener
+
+
 class Proxy:
     """Passes bytes on to `engine_url` (a unix socket). `cut_after` loses an answer, `deaf` never answers."""
 
-    def __init__(self, engine_url: str, folder: Path) -> None:
-        self.url = f"unix://{folder}/proxy.sock"
+    def __init__(self, engine_url: str, listener: socket.socket) -> None:
         self._target = engine_url.removeprefix("unix://")
         self._cut: bytes | None = None
         self._deaf = False
         self._open: list[socket.socket] = []
-        self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self._listener.bind(f"{folder}/proxy.sock")
-        self._listener.listen(64)
+        self._listener = listener
+        listener.listen(64)
         threading.Thread(target=self._accept, daemon=True).start()
+
+    @property
+    def url(self) -> str:
+        where = self._listener.getsockname()
+        return f"unix://{where}" if isinstance(where, str) else f"tcp://127.0.0.1:{where[1]}"
 
     def cut_after(self, request: bytes) -> None:
         """Of the next request that contains these bytes the answer is lost, once, though the engine has acted."""

@@ -13,7 +13,7 @@ from jeroboam.backends.docker import Deadlines, DockerBackend
 from jeroboam.backends.errors import Temporary
 from jeroboam.model.observed import State
 from tests.backends.houses import POLITE, Bench
-from tests.backends.proxies import Proxy
+from tests.backends.proxies import Proxy, unix_listener
 from tests.engine import Engine
 
 SOON = Deadlines(ping=0.3, call=0.5, pull_silence=0.5, event_silence=0.5)
@@ -21,7 +21,7 @@ SOON = Deadlines(ping=0.3, call=0.5, pull_silence=0.5, event_silence=0.5)
 
 @pytest.fixture
 def proxy(engine: Engine, tmp_path: Path) -> Iterator[Proxy]:
-    door = Proxy(engine.url, tmp_path)
+    door = Proxy(engine.url, unix_listener(tmp_path))
     yield door
     door.close()
 

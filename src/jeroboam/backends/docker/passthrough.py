@@ -86,7 +86,7 @@ class Passthrough(Owned):
         tty = bool(self._exec(exec_id)["ProcessConfig"]["tty"])
         path = f"/exec/{segment(exec_id)}/start"
         sock = self._wire.hijack(path, "start the command", {"Detach": False, "Tty": tty})
-        return SocketStream(sock, framed=not tty)
+        return SocketStream(sock, framed=not tty, half_closes=self._wire.half_closes)
 
     def exec_resize(self, exec_id: str, width: int, height: int) -> None:
         self._exec(exec_id)
@@ -114,7 +114,8 @@ class Passthrough(Owned):
         if not found["State"]["Running"]:
             raise WrongState(f"cannot {doing}: it is {found['State']['Status']}; start it first")
         path = f"/containers/{found['Id']}/attach?stream=1&stdin=1&stdout=1&stderr=1"
-        return SocketStream(self._wire.hijack(path, doing), framed=not found["Config"]["Tty"])
+        sock = self._wire.hijack(path, doing)
+        return SocketStream(sock, framed=not found["Config"]["Tty"], half_closes=self._wire.half_closes)
 
     def resize(self, name: str, width: int, height: int) -> None:
         def act(known: Known) -> None:

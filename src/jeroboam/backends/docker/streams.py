@@ -49,8 +49,9 @@ class Demultiplexer:
 class SocketStream:
     """Both ends of an attached terminal or process. `recv` and `send` may run in different threads."""
 
-    def __init__(self, sock: socket.socket, *, framed: bool) -> None:
+    def __init__(self, sock: socket.socket, *, framed: bool, half_closes: bool = True) -> None:
         self._sock = sock
+        self._half_closes = half_closes
         self._demultiplexer = Demultiplexer() if framed else None
 
     def fileno(self) -> int:
@@ -82,9 +83,10 @@ class SocketStream:
             raise Temporary(f"cannot send to the container: the stream is closed ({error})") from None
 
     def close_write(self) -> None:
-        """The process reads the end of its input; its output still comes."""
-        with suppress(OSError):
-            self._sock.shutdown(socket.SHUT_WR)
+        """The process reads the end of its input; its output still comes. Over TLS that cannot be said."""
+        if self._half_closes:
+            with suppress(OSError):
+                self._sock.shutdown(socket.SHUT_WR)
 
     def close(self) -> None:
         with suppress(OSError):

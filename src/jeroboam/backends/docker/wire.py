@@ -4,12 +4,11 @@ import http.client
 import json
 import math
 import socket
-import ssl
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 import docker
 import orjson
@@ -17,13 +16,14 @@ import requests
 import urllib3
 from docker.constants import DEFAULT_DOCKER_API_VERSION
 from docker.tls import TLSConfig
+from docker.transport.unixconn import UnixHTTPAdapter, UnixHTTPConnectionPool
 from docker.utils import parse_host
 
+from jeroboam.backends.docker.hijack import Door, Refused
 from jeroboam.backends.docker.refusals import refusal
 from jeroboam.backends.errors import Permanent, Temporary
 
 UNREACHABLE = (requests.RequestException, urllib3.exceptions.HTTPError, http.client.HTTPException, OSError)
-_MAX_HEADER = 16384
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +35,13 @@ class Deadlines:
     pull_silence: float = 120
     pull: float = 3600
     event_silence: float = 600
+
+
+class _OnePool(UnixHTTPAdapter):
+    """The SDK's keeps a pool for every URL that was ever asked for, so that hardly a connection is used twice."""
+
+    def get_connection(self, url: str | bytes, proxies: object = None) -> UnixHTTPConnectionPool:
+        return super().get_connection("http+docker://localhost", proxies)
 
 
 class Wire:
@@ -55,8 +62,12 @@ class Wire:
         self._session.trust_env = False
         # Streams are passed on as they come, and on one machine packing costs more than it saves.
         self._session.headers["Accept-Encoding"] = "identity"
-        if self._session.base_url.startswith("http://"):
-            self._session.mount("http://", requests.adapters.HTTPAdapter(pool_maxsize=pool))
+        if self._session.base_url.startswith("http+docker://"):
+            path = str(parse_host(url))
+            self._session.mount("http+docker://", _OnePool(path, math.ceil(deadlines.call), max_pool_size=pool))
+        else:
+            self._session.mount(self._session.base_url, requests.adapters.HTTPAdapter(pool_maxsize=pool))
+        self._door = Door(url, tls, deadlines.call)
         self._version: str | None = None
 
     def ping(self) -> None:
@@ -101,24 +112,18 @@ class Wire:
 
         The session's would not do: its reader takes bytes that follow the header into a buffer, where they are lost.
         """
-        request = self._upgrade_request(path, json.dumps(body or {}).encode())
+        version = self._version or self._ask_version()
         try:
-            sock = self._connect()
+            return self._door.upgrade(f"/v{version}{path}", json.dumps(body or {}).encode())
+        except Refused as error:
+            raise refusal(error.status, _words(error.body), doing) from None
         except OSError as error:
             raise self.unreachable(doing, error) from None
-        try:
-            sock.sendall(request)
-            status, header = _read_header(sock)
-            if status not in (101, 200):
-                raise refusal(status, _words(_read_body(sock, header)), doing)
-            sock.settimeout(None)
-        except OSError as error:
-            sock.close()
-            raise self.unreachable(doing, error) from None
-        except BaseException:
-            sock.close()
-            raise
-        return sock
+
+    @property
+    def half_closes(self) -> bool:
+        """Whether a hijacked stream can end its input alone; TLS knows the end of both ways only."""
+        return self._tls is None
 
     def unreachable(self, doing: str, error: Exception) -> Temporary:
         """What to raise where the engine did not answer, or broke off."""
@@ -148,46 +153,6 @@ class Wire:
             raise Permanent(f"cannot {doing}: a text in it is not valid Unicode") from None
         raise refusal(answer.status_code, words, doing)
 
-    def _connect(self) -> socket.socket:
-        parts = urlsplit(str(parse_host(self.url, tls=self._tls is not None)))
-        if parts.scheme == "http+unix":
-            sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-            sock.settimeout(self.deadlines.call)
-            try:
-                sock.connect(parts.path)
-            except OSError:
-                sock.close()
-                raise
-            return sock
-        sock = socket.create_connection((str(parts.hostname), parts.port), timeout=self.deadlines.call)
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-        return sock if self._tls is None else self._secured(sock, self._tls, str(parts.hostname))
-
-    @staticmethod
-    def _secured(sock: socket.socket, tls: TLSConfig, host: str) -> socket.socket:
-        context = ssl.create_default_context(cafile=tls.ca_cert if tls.verify else None)
-        if not tls.verify:
-            context.check_hostname = False
-            context.verify_mode = ssl.CERT_NONE
-        if tls.cert:
-            context.load_cert_chain(*tls.cert)
-        try:
-            return context.wrap_socket(sock, server_hostname=host)
-        except OSError:
-            sock.close()
-            raise
-
-    def _upgrade_request(self, path: str, body: bytes) -> bytes:
-        lines = (
-            f"POST /v{self._version or self._ask_version()}{path} HTTP/1.1",
-            "Host: docker",
-            "Connection: Upgrade",
-            "Upgrade: tcp",
-            "Content-Type: application/json",
-            f"Content-Length: {len(body)}",
-        )
-        return "\r\n".join(lines).encode() + b"\r\n\r\n" + body
-
 
 def segment(text: str) -> str:
     """`text` as one part of a path: a name cannot climb out of its place."""
@@ -201,25 +166,3 @@ def _words(content: bytes) -> str:
         if isinstance(message, str):
             return message.strip()
     return content[:200].decode(errors="replace").strip()
-
-
-def _read_header(sock: socket.socket) -> tuple[int, dict[str, str]]:
-    """Status and headers, read byte by byte so that nothing of what follows is taken."""
-    raw = bytearray()
-    while not raw.endswith(b"\r\n\r\n"):
-        byte = sock.recv(1)
-        if not byte or len(raw) > _MAX_HEADER:
-            raise ConnectionError("the engine broke off")
-        raw += byte
-    first, *rest = raw.decode("latin-1").split("\r\n")
-    headers = (line.partition(":") for line in rest if line)
-    return int(first.split()[1]), {name.strip().lower(): value.strip() for name, _, value in headers}
-
-
-def _read_body(sock: socket.socket, header: Mapping[str, str]) -> bytes:
-    """The text of a refusal: short, of known length."""
-    wanted = min(int(header.get("content-length", "0")), _MAX_HEADER)
-    body = b""
-    while len(body) < wanted and (more := sock.recv(wanted - len(body))):
-        body += more
-    return body
