@@ -97,6 +97,17 @@ def test_subnets_do_not_overlap_after_the_prefix_or_the_range_changed(db: Databa
     assert [n.subnet for n in subnets] == ["10.0.0.0/26", "10.0.1.0/24", "10.0.0.64/26", "10.0.4.0/22", "10.0.3.0/24"]
 
 
+def test_a_network_moves_to_the_next_free_subnet_and_round_the_range(db: Database) -> None:
+    with db.write() as tx:
+        first, second = (networks.ensure(tx, "p1", name, RANGE, 24) for name in ("n1", "n2"))
+        moved = [networks.renumber(tx, "p1", "n1", RANGE, 24) for _ in range(3)]
+        assert [row.subnet for row in moved] == ["10.0.2.0/24", "10.0.3.0/24", "10.0.0.0/24"]
+        assert networks.get(tx, first.id) == moved[-1]
+        assert networks.get(tx, second.id) == second
+        with pytest.raises(Conflict, match=r"cannot move the network .n1. from 10\.0\.0\.0/24: all /24 subnets"):
+            networks.renumber(tx, "p1", "n1", IPv4Network("10.0.0.0/23"), 24)
+
+
 # ports
 
 

@@ -1,10 +1,11 @@
 """Taking one step on the engine. Every step is idempotent: after a crash it is taken again."""
 
+import threading
 from collections.abc import Callable
 from dataclasses import replace
 
 from jeroboam.backends.base import Backend, PullProgress
-from jeroboam.backends.errors import BackendError
+from jeroboam.backends.errors import BackendError, Taken, Temporary
 from jeroboam.conductor.definitions import Definitions, Surroundings
 from jeroboam.conductor.images import Images
 from jeroboam.conductor.secrets import CredentialStore
@@ -40,6 +41,7 @@ class Actor:
         self._images = Images(database, backend)
         self._definitions = Definitions(database, settings)
         self._networks: set[str] = set()
+        self._making_networks = threading.Lock()
 
     def name(self, turn: Turn) -> str:
         return names.container_name(self._database.installation, turn.obj.id)
@@ -133,11 +135,21 @@ class Actor:
             names.LABEL_PROJECT: turn.obj.project_id,
         }
         for engine, subnet, project_name in around.networks:
-            if engine not in self._networks:
-                self._backend.ensure_network(engine, subnet, {**labels, names.LABEL_NAME: project_name})
-                self._networks.add(engine)
+            self._ensure_network(turn, engine, subnet, {**labels, names.LABEL_NAME: project_name})
         for binding in around.volumes:
             self._backend.ensure_volume(binding.volume, labels)
+
+    def _ensure_network(self, turn: Turn, engine: str, subnet: str, labels: dict[str, str]) -> None:
+        """One at a time: of two that make the same network the engine tells one that its subnet is taken."""
+        with self._making_networks:
+            if engine in self._networks:
+                return
+            try:
+                self._backend.ensure_network(engine, subnet, labels)
+            except Taken as error:
+                other = self._definitions.renumber(turn.obj.project_id, labels[names.LABEL_NAME])
+                raise Temporary(f"{error}; {other} is tried next") from None
+            self._networks.add(engine)
 
     def _rejoin(self, turn: Turn, seen: Observed | None) -> None:
         around = self.around(turn)

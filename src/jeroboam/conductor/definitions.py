@@ -58,6 +58,12 @@ class Definitions:
                 link_environment=links[1],
             )
 
+    def renumber(self, project_id: str, network: str) -> str:
+        """Gives the project's network another subnet, and returns it: somebody else on the engine has the old one."""
+        limits = self._settings.network
+        with self._database.write() as tx:
+            return networks.renumber(tx, project_id, network, limits.range, limits.prefix).subnet
+
     def attachments(self, obj: Container, around: Surroundings) -> tuple[NetworkAttachment, ...]:
         """The container is found under its name, its id's first eight digits and its hostname."""
         aliases = tuple(dict.fromkeys(a for a in (obj.name, obj.id[:8], obj.spec.hostname) if a))

@@ -2,10 +2,10 @@
 
 import uuid
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from ipaddress import IPv4Address, IPv4Network
 
-from sqlalchemy import Connection, bindparam, delete, exists, insert, select
+from sqlalchemy import Connection, bindparam, delete, exists, insert, select, update
 
 from jeroboam.model.errors import Conflict, NotFound
 from jeroboam.store.schema import networks, objects
@@ -31,6 +31,9 @@ _DESERTED = ~exists().where(objects.c.project_id == networks.c.project_id)
 _UNUSED = _ORDERED.where(_DESERTED)
 _REMOVE_UNUSED = delete(networks).where(networks.c.id == bindparam("network_id"), _DESERTED)
 _INSERT = insert(networks)
+_RENUMBER = (
+    update(networks).where(networks.c.id == bindparam("network_id")).values({networks.c.subnet: bindparam("new")})
+)
 _REMOVE = delete(networks).where(networks.c.id == bindparam("network_id"))
 
 
@@ -49,34 +52,25 @@ def ensure(
     taken = [IPv4Network(subnet) for subnet in tx.execute(_SUBNETS).scalars()]
     subnet = _lowest_free(range, prefix, [*taken, *avoid])
     if subnet is None:
-        raise Conflict(
-            f"cannot make the network {name!r}: all /{prefix} subnets of {range} are in use; "
-            "delete networks that are not needed, or ask the operator for a larger network.range"
-        )
+        raise Conflict(f"cannot make the network {name!r}: {_used_up(range, prefix)}")
     made = NetworkRow(str(uuid.uuid4()), project_id, name, str(subnet))
     tx.execute(_INSERT, {"id": made.id, "project_id": project_id, "name": name, "subnet": made.subnet})
     return made
 
 
 def renumber(tx: Connection, project_id: str, name: str, range: IPv4Network, prefix: int) -> NetworkRow:
-    """The project's network with the next free subnet after its own, from the start where there is none. Raises Conflict.
+    """Moves the project's network to the next free subnet above its own, or else to the lowest. Raises Conflict.
 
-    Only while the engine has no network of it.
+    For a subnet that something else on the engine uses: only while the engine has no network of this one.
     """
-    old = tx.execute(_NAMED, {"project_id": project_id, "name": name}).one()
+    old = NetworkRow(*tx.execute(_NAMED, {"project_id": project_id, "name": name}).one())
     taken = [IPv4Network(subnet) for subnet in tx.execute(_SUBNETS).scalars()]
-    last = int(IPv4Network(old.subnet).broadcast_address)
-    before = range.network_address, IPv4Address(last)
-    subnet = _lowest_free(range, prefix, [*taken, *summarize_address_range(*before)]) if last in _span(range) else None
-    subnet = subnet or _lowest_free(range, prefix, taken)
+    above = int(IPv4Network(old.subnet).broadcast_address) + 1
+    subnet = _lowest_free(range, prefix, taken, above) or _lowest_free(range, prefix, taken)
     if subnet is None:
-        raise Conflict(f"cannot move the network {name!r} off {old.subnet}: {_USED_UP.format(prefix=prefix, range=range)}")
+        raise Conflict(f"cannot move the network {name!r} from {old.subnet}: {_used_up(range, prefix)}")
     tx.execute(_RENUMBER, {"network_id": old.id, "new": str(subnet)})
-    return NetworkRow(old.id, project_id, name, str(subnet))
-
-
-def _span(range: IPv4Network) -> range_of_numbers:
-    return range_of_numbers(int(range.network_address), int(range.broadcast_address) + 1)
+    return replace(old, subnet=str(subnet))
 
 
 def get(tx: Connection, network_id: str) -> NetworkRow:
@@ -109,10 +103,18 @@ def remove_if_unused(tx: Connection, network_id: str) -> bool:
     return tx.execute(_REMOVE_UNUSED, {"network_id": network_id}).rowcount == 1
 
 
-def _lowest_free(range: IPv4Network, prefix: int, taken: list[IPv4Network]) -> IPv4Network | None:
-    """Blocks that overlap `taken` are skipped, whatever the prefix they were made with."""
+def _used_up(range: IPv4Network, prefix: int) -> str:
+    return (
+        f"all /{prefix} subnets of {range} are in use; "
+        "delete networks that are not needed, or ask the operator for a larger network.range"
+    )
+
+
+def _lowest_free(range: IPv4Network, prefix: int, taken: list[IPv4Network], least: int = 0) -> IPv4Network | None:
+    """From the address `least` on. Blocks that overlap `taken` are skipped, whatever the prefix they were made with."""
     size = 1 << (32 - prefix)
     at, end = int(range.network_address), int(range.broadcast_address) + 1
+    at = max(at, -(-least // size) * size)
     for block in sorted(taken):
         first, last = int(block.network_address), int(block.broadcast_address)
         if first >= at + size:
