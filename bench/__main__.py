@@ -1,0 +1,97 @@
+"""`python -m bench`: measures the figures, prints them as a table beside their targets, writes them to bench.json."""
+
+import argparse
+import json
+import os
+import platform
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+from tests.engine import NoEngine
+
+from bench.figures import creating, idle, reclaiming, requests, starting
+from bench.result import Result
+from bench.workbench import Workbench, workbench
+
+# The one that leaves most behind comes last: an engine of our own ends with all that it has.
+FIGURES: dict[str, Callable[[Workbench], list[Result]]] = {
+    "starting": starting.starting,
+    "creating": creating.one_at_a_time,
+    "throughput": creating.many_at_once,
+    "requests": requests.requests,
+    "reclaiming": reclaiming.reclaiming,
+    "idle": idle.idle,
+}
+console = Console(highlight=False)
+began = time.perf_counter()
+
+
+def say(text: str) -> None:
+    console.print(f"[dim]{time.perf_counter() - began:6.1f} s[/dim]  {text}")
+
+
+def main() -> int:
+    """0: every target is met. 1: one is missed. 2: nothing could be measured."""
+    options = _options()
+    found: list[Result] = []
+    try:
+        with workbench(options.quick, say) as bench:
+            for name in options.only or FIGURES:
+                say(f"{name} ...")
+                for result in FIGURES[name](bench):
+                    say(f"  {result.figure}: {result.measured:.2f} {result.unit}")
+                    found.append(result)
+    except NoEngine as error:
+        console.print(f"cannot measure: {error}", markup=False)
+        return 2
+    _write(options.output, found)
+    console.print(_table(found))
+    say(f"done; written to {options.output}")
+    return 0 if all(result.met for result in found) else 1
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument("--only", action="append", choices=FIGURES, metavar="NAME", help=", ".join(FIGURES))
+    parser.add_argument("--quick", action="store_true", help="fewer samples: a look, not a verdict")
+    parser.add_argument("--output", type=Path, default=Path("bench.json"), help="[default: %(default)s]")
+    return parser.parse_args()
+
+
+def _write(file: Path, found: Sequence[Result]) -> None:
+    figures = [
+        {
+            "figure": result.figure,
+            "measured": round(result.measured, 3),
+            "target": result.target,
+            "at_least": result.at_least,
+            "unit": result.unit,
+            "met": result.met,
+            "detail": result.detail,
+        }
+        for result in found
+    ]
+    machine = {"cpus": os.cpu_count(), "machine": platform.machine(), "kernel": platform.release()}
+    seconds = round(time.perf_counter() - began, 1)
+    file.write_text(json.dumps({"machine": machine, "seconds": seconds, "figures": figures}, indent=1) + "\n")
+
+
+def _table(found: Sequence[Result]) -> Table:
+    table = Table("figure", "measured", "target", "met")
+    for result in found:
+        bound = "≥" if result.at_least else "≤"
+        table.add_row(
+            result.figure,
+            f"{result.measured:.2f} {result.unit}",
+            f"{bound} {result.target:g} {result.unit}",
+            "[green]yes[/green]" if result.met else "[red]NO[/red]",
+        )
+    return table
+
+
+if __name__ == "__main__":
+    sys.exit(main())
