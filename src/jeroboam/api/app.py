@@ -51,7 +51,7 @@ def create_app(services: Services) -> FastAPI:
     large = (services.settings.containers.archive_max_mib << 20) * 4 // 3 + 65536
     for table in TABLES:
         table.install(app, large)
-    app.router.add_websocket_route(streams.PATH, streams.Terminals(services, tickets))
+    app.router.add_websocket_route(streams.PATH, streams.Terminals(services, tickets).serve)
     errors.install(app)
     app.add_middleware(Surround)
     app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]

@@ -151,7 +151,8 @@ async def top(ctx: Ctx, shared: Common, ident: Ident, query: Annotated[schema.To
 )
 async def stats(ctx: Ctx, shared: Common, ident: Ident) -> Response:
     reached = await reach(ctx, ident, "read the figures of")
-    return json(dict(await shared.engine.call(reached.target, ctx.services.backend.stats, reached.name)))
+    found = await shared.engine.call(reached.target, ctx.services.backend.stats, reached.name)
+    return json({**found, "CONTAINER": reached.obj.name})
 
 
 @routes.route(

@@ -37,7 +37,7 @@ def url(services: Services, ticket: str) -> str:
 
 
 class Terminals:
-    """The endpoint of PATH: what a ticket names is connected to whoever shows it."""
+    """`serve` is the endpoint of PATH: what a ticket names is connected to whoever shows it."""
 
     def __init__(self, services: Services, tickets: Tickets) -> None:
         self._services = services
@@ -45,7 +45,7 @@ class Terminals:
         self._limiter = CapacityLimiter(CONNECTIONS + 8)
         self._open = 0
 
-    async def __call__(self, websocket: WebSocket) -> None:
+    async def serve(self, websocket: WebSocket) -> None:
         if self._open >= CONNECTIONS:
             await websocket.close(TRY_LATER, "too many terminals are open: try again later")
             return
