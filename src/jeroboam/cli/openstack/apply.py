@@ -1,0 +1,101 @@
+"""`openstack quota tree apply` and `quota tree export`: a whole tree of limits as a file."""
+
+import argparse
+import sys
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from osc_lib import exceptions
+
+from jeroboam.cli.openstack import document
+from jeroboam.cli.openstack.base import Command, Lister, Rows
+from jeroboam.cli.openstack.client import Api, segment
+from jeroboam.cli.openstack.marked import MAX_BYTES, BadFile, read
+from jeroboam.cli.openstack.projects import PROJECT, on_project
+
+
+class ApplyTree(Lister):
+    """Set the limits of a whole tree from a YAML file, all or nothing, and list what changed.
+
+    What the file does not name stays as it is. Amounts are those of the command line: vcpus in CPUs (1.5, 1500m),
+    memory in MiB or with a unit (512, 2g). The order is found by itself: what must be lowered first is.
+    """
+
+    EXAMPLES = """\
+  openstack quota tree apply tree.yaml --dry-run
+  openstack quota tree apply tree.yaml
+  openstack quota tree export org | sed 's/weight: 1/weight: 2/' | openstack quota tree apply -
+
+The file:
+  name: org
+  hard_limit: {containers: 16, vcpus: 8, memory: 16g}
+  children:
+  - name: team1
+    hard_limit: {containers: 8, vcpus: 4, memory: 8g}
+    lend_limit: {containers: all}
+    borrow_limit: {containers: unlimited}
+  - name: team2
+    hard_limit: {containers: 8}
+    weight: 2
+    policy: {reclaim: any, grace_seconds: 30}
+"""
+
+    def options(self, parser: argparse.ArgumentParser) -> None:
+        parser.add_argument("file", metavar="FILE", help="The file; - reads standard input")
+        parser.add_argument("--dry-run", action="store_true", help="List what would change, and change nothing")
+
+    def take_action(self, parsed_args: argparse.Namespace) -> Rows:
+        try:
+            wanted = document.tree(read(_content(parsed_args.file)))
+        except BadFile as error:
+            raise exceptions.CommandError(f"cannot read {parsed_args.file}: {error}") from None
+        answer = self.client.quota.post("/apply", {"document": wanted}, dry_run="true" if parsed_args.dry_run else None)
+        return ("project", "change"), [(item, item) for item in answer["changes"]]
+
+
+class ExportTree(Command):
+    """Print a tree of limits as the YAML that `quota tree apply` reads."""
+
+    EXAMPLES = """\
+  openstack quota tree export > tree.yaml
+  openstack quota tree export org
+"""
+
+    def options(self, parser: argparse.ArgumentParser) -> None:
+        parser.add_argument("project", metavar="PROJECT", nargs="?", help=PROJECT)
+
+    def take_action(self, parsed_args: argparse.Namespace) -> None:
+        import yaml
+
+        api = self.client.quota
+        root = on_project(self.client, parsed_args.project, lambda project: api.get("/tree", root=project))
+        names = Counter(node["name"] for node in _nodes(root))
+        yaml.safe_dump(_export(api, root, names), self.app.stdout, sort_keys=False, default_flow_style=None, width=100)
+
+
+def _content(file: str) -> bytes:
+    """At most one byte more than is taken, so that what is too large is seen. Raises CommandError."""
+    try:
+        if file == "-":
+            return sys.stdin.buffer.read(MAX_BYTES + 1)
+        with Path(file).open("rb") as stream:
+            return stream.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise exceptions.CommandError(f"cannot read {file}: {error.strerror}") from None
+
+
+def _nodes(root: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    yield root
+    for child in root["children"]:
+        yield from _nodes(child)
+
+
+def _export(api: Api, node: Mapping[str, Any], names: Mapping[str, int]) -> dict[str, Any]:
+    found = document.written(api.get(f"/nodes/{segment(node['id'])}"))
+    if names[node["name"]] == 1:
+        del found["id"]
+    if node["children"]:
+        found["children"] = [_export(api, child, names) for child in node["children"]]
+    return found

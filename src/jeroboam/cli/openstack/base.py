@@ -1,0 +1,71 @@
+"""What every command of the plugin shares: its client, help that keeps its examples, and tables of dictionaries."""
+
+import argparse
+import textwrap
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from cliff.columns import FormattableColumn
+from osc_lib.command import command
+
+from jeroboam.cli.openstack.client import Client
+
+
+class Common:
+    """Mixed into a command. `EXAMPLES` is printed under its help as it stands."""
+
+    EXAMPLES = ""
+    app: Any
+
+    @property
+    def client(self) -> Client:
+        client: Client = self.app.client_manager.capacity
+        return client
+
+    def get_epilog(self) -> str:
+        return f"Examples:\n{self.EXAMPLES.rstrip()}" if self.EXAMPLES else ""
+
+    def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
+        parser: argparse.ArgumentParser = super().get_parser(prog_name)  # type: ignore[misc]
+        parser.formatter_class = Help
+        self.options(parser)
+        return parser
+
+    def options(self, parser: argparse.ArgumentParser) -> None:
+        """Adds the command's own options."""
+
+
+class Help(argparse.RawDescriptionHelpFormatter):
+    """Keeps the lines of descriptions and examples, and a margin that leaves options room."""
+
+    def __init__(self, prog: str, **options: Any) -> None:
+        super().__init__(prog, **{"max_help_position": 32, **options})
+
+
+class Command(Common, command.Command):
+    """Does something and says little."""
+
+
+class Lister(Common, command.Lister):
+    """A table."""
+
+
+class ShowOne(Common, command.ShowOne):
+    """One thing."""
+
+
+Rows = tuple[Sequence[str], Iterable[Sequence[Any]]]
+
+
+def rows(columns: Sequence[str], items: Iterable[Mapping[str, Any]]) -> Rows:
+    """The columns of each item. Nothing stands where there is nothing."""
+    return columns, [[item.get(column) for column in columns] for item in items]
+
+
+class Prose(FormattableColumn[Any]):
+    """Sentences in a cell, broken into lines in a table."""
+
+    WIDTH = 72
+
+    def human_readable(self) -> str:
+        return "\n".join(textwrap.wrap(self._value or "", self.WIDTH))

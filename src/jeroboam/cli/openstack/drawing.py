@@ -1,0 +1,71 @@
+"""A tree drawn as text, the way `tree` does it."""
+
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from cliff.columns import FormattableColumn
+
+Document = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Style:
+    fork: str
+    last: str
+    bar: str
+
+
+UNICODE = Style("├── ", "└── ", "│   ")
+ASCII = Style("|-- ", "`-- ", "|   ")
+_GAP = "    "
+
+
+class Label(FormattableColumn[str]):
+    """The drawn name in a table; the path from the top (`cloud/Default/org`) for a program."""
+
+    def __init__(self, drawn: str, path: str) -> None:
+        super().__init__(path)
+        self._drawn = drawn
+
+    def human_readable(self) -> str:
+        return self._drawn
+
+
+def style() -> Style:
+    """Boxes where the terminal can show them."""
+    try:
+        UNICODE.fork.encode(sys.stdout.encoding or "ascii")
+    except (UnicodeEncodeError, LookupError):
+        return ASCII
+    return UNICODE
+
+
+def draw(root: Document, drawn: Style, depth: int | None = None) -> Iterator[tuple[Document, list[str], str]]:
+    """Each node with the drawing before its name on its first line and on further lines, and its path."""
+    # (node, before its name, before what hangs below it, path, levels still to show)
+    stack = [(root, "", "", str(root["name"]), depth)]
+    while stack:
+        node, head, below, path, left = stack.pop()
+        children = [] if left == 0 else list(node.get("children") or ())
+        yield node, [head, below + (drawn.bar if children else "")], path
+        for child in reversed(children):
+            last = child is children[-1]
+            stack.append(
+                (
+                    child,
+                    below + (drawn.last if last else drawn.fork),
+                    below + (_GAP if last else drawn.bar),
+                    f"{path}/{child['name']}",
+                    None if left is None else left - 1,
+                )
+            )
+
+
+def pruned(root: Document, depth: int | None) -> dict[str, Any]:
+    """The tree without what is more than `depth` levels below its top."""
+    if depth is None:
+        return dict(root)
+    children = [] if depth == 0 else [pruned(child, depth - 1) for child in root.get("children") or ()]
+    return {**root, "children": children}

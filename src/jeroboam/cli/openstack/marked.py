@@ -1,0 +1,126 @@
+"""YAML with the line of everything in it, and without its traps: no aliases, no tags, no depths, nothing guessed.
+
+What `on`, `1:30` or `010` mean is for whoever reads them to say: scalars stay text.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import yaml
+
+MAX_BYTES = 1 << 20
+MAX_DEPTH = 64
+_LOADER: type = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+class BadFile(Exception):
+    """Something in the file cannot be read; `line` counts from 1."""
+
+    def __init__(self, line: int, message: str) -> None:
+        super().__init__(f"line {line}: {message}")
+        self.line = line
+
+
+@dataclass(slots=True)
+class Text:
+    """`empty`: nothing is written, or null."""
+
+    line: int
+    text: str
+    empty: bool = False
+
+
+@dataclass(slots=True)
+class Items:
+    line: int
+    items: "list[Value]" = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Pairs:
+    """`lines` are those of the keys."""
+
+    line: int
+    pairs: "dict[str, Value]" = field(default_factory=dict)
+    lines: dict[str, int] = field(default_factory=dict)
+    key: "Text | None" = None
+
+
+Value = Text | Items | Pairs
+
+
+def read(content: bytes) -> Value:
+    """The one document in `content`. Raises BadFile."""
+    if len(content) > MAX_BYTES:
+        raise BadFile(1, f"the file is larger than {MAX_BYTES >> 10} KiB")
+    try:
+        return _build(iter(yaml.parse(content, Loader=_LOADER)))
+    except yaml.MarkedYAMLError as error:
+        context = f"{error.context}: " if error.context else ""
+        raise BadFile(
+            _line(error.problem_mark or error.context_mark), f"this is no YAML: {context}{error.problem}"
+        ) from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise BadFile(1, f"this is no YAML: {error}".splitlines()[0]) from None
+
+
+def _line(mark: Any) -> int:
+    return int(mark.line) + 1 if mark is not None else 1
+
+
+def _build(events: Iterator[yaml.Event]) -> Value:
+    """One pass with a stack: the parser's own recursion is never used."""
+    top: Value | None = None
+    stack: list[Items | Pairs] = []
+    documents = 0
+    for event in events:
+        line = _line(event.start_mark)
+        if isinstance(event, yaml.DocumentStartEvent):
+            documents += 1
+            if documents > 1:
+                raise BadFile(line, "a second document begins here; the file may hold one")
+        elif isinstance(event, yaml.MappingEndEvent | yaml.SequenceEndEvent):
+            stack.pop()
+        elif isinstance(event, yaml.NodeEvent):
+            value = _value(event, line)
+            if stack:
+                _put(stack[-1], value)
+            else:
+                top = value
+            if not isinstance(value, Text):
+                stack.append(value)
+                if len(stack) > MAX_DEPTH:
+                    raise BadFile(line, f"this is nested more than {MAX_DEPTH} levels deep")
+    if top is None:
+        raise BadFile(1, "the file is empty")
+    return top
+
+
+def _value(event: yaml.NodeEvent, line: int) -> Value:
+    if isinstance(event, yaml.AliasEvent) or event.anchor is not None:
+        raise BadFile(line, "anchors (&) and aliases (*) are not taken here; write it out")
+    tag = getattr(event, "tag", None)
+    if tag is not None:
+        raise BadFile(line, f"tags ({tag[:40]}) are not taken here; leave it out")
+    if isinstance(event, yaml.MappingStartEvent):
+        return Pairs(line)
+    if isinstance(event, yaml.SequenceStartEvent):
+        return Items(line)
+    assert isinstance(event, yaml.ScalarEvent)
+    return Text(line, event.value, event.style in (None, "") and event.value in ("", "~", "null"))
+
+
+def _put(parent: Items | Pairs, value: Value) -> None:
+    if isinstance(parent, Items):
+        parent.items.append(value)
+    elif parent.key is not None:
+        parent.pairs[parent.key.text] = value
+        parent.key = None
+    elif not isinstance(value, Text):
+        raise BadFile(value.line, "a key has to be text")
+    elif value.text in parent.pairs:
+        raise BadFile(value.line, f"{value.text[:60]!r} stands here twice; it was on line {parent.lines[value.text]}")
+    else:
+        parent.key = value
+        parent.lines[value.text] = value.line

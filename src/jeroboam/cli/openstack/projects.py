@@ -1,0 +1,39 @@
+"""Projects by name or id: the server knows those of the quota tree, Keystone those that have not been used yet."""
+
+from collections.abc import Callable
+from typing import TypeVar
+
+from osc_lib import exceptions
+
+from jeroboam.cli.openstack.client import Client, Refused
+
+SELF = "self"
+PROJECT = "Project or domain (name or id; default: the project of your token)"
+T = TypeVar("T")
+
+
+def on_project(client: Client, given: str | None, call: Callable[[str], T]) -> T:
+    """`call` with what the server knows the project by. Raises CommandError."""
+    try:
+        return call(given or SELF)
+    except Refused as error:
+        if error.status != 404 or given is None:
+            raise
+        found = _in_keystone(client, given) - {given}
+        if len(found) > 1:
+            raise exceptions.CommandError(
+                f"cannot tell which {given!r} is meant: {len(found)} projects have that name; give the id"
+            ) from None
+        if not found:
+            raise
+    return call(found.pop())
+
+
+def _in_keystone(client: Client, given: str) -> set[str]:
+    """Ids of projects and domains of that name: the caller's own, and for an admin all there are."""
+    mine = client.identity("/auth/projects").get("projects") or ()
+    found = {item["id"] for item in mine if given == item.get("name")}
+    # Keystone logs a refusal at length: who may not list is not sent to try.
+    for key in ("projects", "domains") if "admin" in client.roles else ():
+        found |= {item["id"] for item in client.identity(f"/{key}", name=given).get(key) or ()}
+    return found

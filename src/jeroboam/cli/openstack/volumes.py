@@ -1,0 +1,56 @@
+"""`openstack appcontainer volume list` and `volume delete`: the named volumes that containers have left behind."""
+
+import argparse
+
+from osc_lib import exceptions
+
+from jeroboam.cli.openstack.base import Command, Lister, Rows, rows
+from jeroboam.cli.openstack.client import segment
+
+
+class ListVolumes(Lister):
+    """List the volumes of your project.
+
+    A volume is made when a container first names it (--mount source=NAME,destination=/path) and outlives it. One
+    with a container_uuid lives and dies with that container.
+    """
+
+    EXAMPLES = """\
+  openstack appcontainer volume list
+  openstack appcontainer volume list -f value -c name
+"""
+
+    def take_action(self, parsed_args: argparse.Namespace) -> Rows:
+        found = self.client.containers.get("/volumes")["volumes"]
+        return rows(
+            ("uuid", "name", "container_uuid", "used_by"),
+            [
+                {**item, "container_uuid": item["container_uuid"] or "", "used_by": ", ".join(item["used_by"])}
+                for item in found
+            ],
+        )
+
+
+class DeleteVolume(Command):
+    """Delete volumes, with all that is on them.
+
+    One that a container mounts is not deleted: delete the container first.
+    """
+
+    EXAMPLES = """\
+  openstack appcontainer volume delete data
+"""
+
+    def options(self, parser: argparse.ArgumentParser) -> None:
+        parser.add_argument("volumes", metavar="VOLUME", nargs="+", help="Volumes to delete (name or id)")
+
+    def take_action(self, parsed_args: argparse.Namespace) -> None:
+        failed = 0
+        for volume in parsed_args.volumes:
+            try:
+                self.client.containers.delete(f"/volumes/{segment(volume)}")
+            except exceptions.CommandError as error:
+                failed += 1
+                self.app.log.error(str(error))
+        if failed:
+            raise exceptions.CommandError(f"cannot delete {failed} of {len(parsed_args.volumes)} volumes: see above")
