@@ -185,3 +185,24 @@ def test_text_that_is_no_unicode_is_refused() -> None:
     backend = DockerBackend("x", "unix:///nowhere", "x")
     with pytest.raises(Exception, match="not valid Unicode"):
         backend.create(Definition("c", "image", {"a": "\ud800"}, memory=32, vcpus=100, pids=10))
+
+
+def test_something_else_at_the_engines_address_is_temporary(tmp_path: Path) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:
+        listener.bind(f"{tmp_path}/web.sock")
+        listener.listen(8)
+
+        def serve() -> None:
+            for _ in range(2):
+                near, _ = listener.accept()
+                near.recv(65536)
+                near.sendall(b"HTTP/1.0 200 OK\r\nContent-Length: 5\r\n\r\nhello")
+                near.close()
+
+        server = threading.Thread(target=serve)
+        server.start()
+        backend = DockerBackend("web", f"unix://{tmp_path}/web.sock", "x", deadlines=SOON)
+        with pytest.raises(Temporary, match="does not answer as a Docker Engine does"):
+            backend.capacity()
+        backend.close()
+        server.join(10)

@@ -352,6 +352,8 @@ class Backend(Protocol):
     def events(self, since: float | None) -> EventStream:
         """What happens to our containers, from `since` on (inclusive: a line may come again after a reconnect).
 
+        An engine remembers little of the past (Docker 256 lines of all it does): after a longer gap, look at all.
+
         Subscribed when it returns: what happens after that is not missed. Raises Temporary at once or when the
         stream breaks; a stream that is silent for long breaks too, so that a dead peer is noticed.
         """

@@ -26,7 +26,8 @@ class DockerEvents:
         filters = {**installation_filter, "type": ["container"], "event": _ACTIONS}
         params = {"filters": orjson.dumps(filters).decode()}
         if since is not None:
-            params["since"] = f"{since:.9f}"
+            # A float holds the engine's nanoseconds only roughly: rather hear a line again than miss it.
+            params["since"] = f"{since - 1e-6:.9f}"
         silence = wire.deadlines.event_silence
         answer = wire.call("GET", "/events", _DOING, params=params, timeout=silence, stream=True)
         self._chunks = ResponseStream(answer, lambda error: wire.unreachable(_DOING, error))

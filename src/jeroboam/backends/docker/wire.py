@@ -105,7 +105,10 @@ class Wire:
     def json(self, method: str, path: str, doing: str, **more: Any) -> Any:
         """As `call`, with the answer's document."""
         content = self.call(method, path, doing, **more).content
-        return orjson.loads(content)
+        try:
+            return orjson.loads(content)
+        except orjson.JSONDecodeError:
+            raise Temporary(f"cannot {doing}: {self.url} does not answer as a Docker Engine does") from None
 
     def hijack(self, path: str, doing: str, body: object = None) -> socket.socket:
         """A connection of its own that the engine turns into a raw stream.
