@@ -12,6 +12,7 @@ from jeroboam.api.quota import refusal
 from jeroboam.model.container import ContainerSpec, Intent, NetworkSpec, Phase, RunState
 from jeroboam.model.errors import Conflict, Malformed
 from jeroboam.model.events import EventType
+from jeroboam.quota.policy import Shortage
 from jeroboam.quota.tree import ClaimState
 from jeroboam.store import ledger, objects
 
@@ -36,12 +37,13 @@ def intend(
 
 
 def _ask_again(ctx: Context, tx: Connection, obj: ContainerObject) -> None:
-    """One that was evicted is charged nothing: before it runs it needs its units back."""
+    """One that was evicted is charged nothing: before it runs it needs its units back, as if it were created."""
     claim_id = objects.claim_id(tx, obj.id)
     if claim_id is None or ledger.claim(tx, claim_id).state is not ClaimState.EVICTED:
         return
     decision = ledger.requeue(tx, claim_id, ctx.now)
-    if decision.outcome == "refused":
+    waits = decision.outcome == "waiting" and obj.spec.quota.shortage != Shortage.WAIT
+    if decision.outcome == "refused" or waits:
         raise refusal.problem(ctx, tx, f"cannot start container {obj.name}", decision, obj.project_id)
 
 

@@ -90,11 +90,14 @@ class DryRunDocument(Document):
 
 
 class ReservationDocument(Document):
+    """`amounts`: what has not been drawn. `pending`: its units are still being taken back."""
+
     id: str
     node: str
     node_name: str
     amounts: Amounts
     until: str | None
+    pending: bool
 
 
 class ReservedDocument(Document):

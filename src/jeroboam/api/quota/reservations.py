@@ -51,7 +51,7 @@ def make_reservation(ctx: Ctx, ident: NodeIdent, body: Annotated[schema.ReserveB
         decided = ledger.reserve(tx, places.actor(ctx), place.id, reservation_id, dict(body.amounts), until, ctx.now)
         if decided.outcome == "refused":
             raise refusal.problem(ctx, tx, f"cannot reserve for {place.name}", decided, place.id)
-        made = _find(ctx, place, reservation_id)
+        made = _shown(ledger.reservation(tx, reservation_id), place)
     return json(
         {
             "outcome": decided.outcome,
@@ -105,13 +105,14 @@ def _find(ctx: Context, place: Place, reservation_id: str) -> dict[str, Any]:
     raise NotFound(f"cannot find reservation {reservation_id[:64]!r} of {place.name}; list them to see what there is")
 
 
-def _shown(reservation: Any, place: Place) -> dict[str, Any]:
+def _shown(reservation: ledger.ReservationView, place: Place) -> dict[str, Any]:
     return {
         "id": reservation.id,
         "node": place.id,
         "node_name": place.name,
         "amounts": dict(reservation.amounts),
         "until": None if reservation.until is None else iso(reservation.until),
+        "pending": reservation.pending,
     }
 
 

@@ -1,0 +1,236 @@
+"""The quota tree over HTTP: what is shown to whom, who may set what, and what every refusal says."""
+
+from typing import Any
+
+import pytest
+
+from tests.api.cloud import ADMIN, MANAGER, MEMBER, READER, Cloud, User
+
+NODE = "/quota/v1/nodes/self"
+UNITS = {"containers": 1, "vcpus": 250, "memory": 256}
+
+
+class Organisation:
+    """An organisation that owns 16 containers, two teams that own 8 each and may borrow."""
+
+    def __init__(self, cloud: Cloud) -> None:
+        much = {"vcpus": 16_000, "memory": 16_000}
+        half = {"containers": 8, "vcpus": 8_000, "memory": 8_000}
+        self.id = cloud.project("org", limits={"containers": 16, **much})
+        self.team1 = cloud.user(cloud.project("team1", self.id, half, borrow=None), MEMBER)
+        self.team2 = cloud.user(cloud.project("team2", self.id, half, borrow=None), MEMBER)
+        self.manager = cloud.user(self.id, MANAGER)
+        self.cloud = cloud
+
+    def fill(self, user: User, count: int, **fields: Any) -> list[str]:
+        return [user.run(f"c{n}", command=["sleep", "inf"], **fields)["uuid"] for n in range(count)]
+
+
+@pytest.fixture
+def org(cloud: Cloud) -> Organisation:
+    return Organisation(cloud)
+
+
+def test_a_member_sees_its_own_node_whole(cloud: Cloud) -> None:
+    user = cloud.tenant(containers=4, vcpus=2000, memory=1024)
+    user.create("web", cpu=0.5, memory=128)
+    node = user.ask("GET", NODE).json()
+    assert node["hard_limit"] == {"containers": 4, "memory": 1024, "vcpus": 2000}
+    assert node["used"] == {"containers": 1, "memory": 128, "vcpus": 500}
+    assert node["free"]["vcpus"] == 1500
+    assert node["kind"] == "project"
+    assert [above["name"] for above in node["above"]] == ["Default", "cloud"]
+    assert user.ask("GET", f"/quota/v1/nodes/{user.project_id}").json()["id"] == user.project_id
+
+
+def test_figure_15_over_http(org: Organisation) -> None:
+    """Team 1 has 4, team 2 borrows 4 of its idle 4; team 1 asks for 4 more and gets exactly those back."""
+    org.fill(org.team1, 4)
+    org.fill(org.team2, 12)
+    node = org.team2.ask("GET", NODE).json()
+    assert (node["used"]["containers"], node["borrowed"]["containers"]) == (12, 4)
+    waiting = [org.team1.create(f"more{n}", command=["sleep", "inf"]) for n in range(4)]
+    assert all("taken back" in c["status_reason"] for c in waiting)
+    reclaims = org.team2.ask("GET", "/quota/v1/reclaims").json()["reclaims"]
+    assert len(reclaims) == 4
+    assert {r["node_name"] for r in reclaims} == {"another project"}
+    assert {v["node_name"] for r in reclaims for v in r["victims"]} == {"team2"}
+    seen = org.manager.ask("GET", "/quota/v1/reclaims?below=true").json()["reclaims"]
+    assert {r["node_name"] for r in seen} == {"team1"}
+    org.cloud.work()
+    for user, count in ((org.team1, 8), (org.team2, 8)):
+        node = user.ask("GET", NODE).json()
+        assert (node["used"]["containers"], node["borrowed"]["containers"]) == (count, 0)
+    evicted = [c for c in org.team2.ask("GET", "/container/v1/containers").json()["containers"] if c["status_reason"]]
+    assert len(evicted) == 4
+    assert all(c["status"] == "Stopped" and "took it back" in c["status_reason"] for c in evicted)
+    assert "team1" not in org.team2.ask("GET", "/events/v1/history?limit=1000").text
+    again = org.team2.ask("POST", f"/container/v1/containers/{evicted[0]['uuid']}/start")
+    assert again.status_code in (202, 403)
+
+
+def test_a_manager_sees_the_tree_below_by_name_and_a_member_only_itself(org: Organisation) -> None:
+    org.fill(org.team1, 1)
+    tree = org.manager.ask("GET", "/quota/v1/tree").json()
+    assert {child["name"] for child in tree["children"]} == {"team1", "team2"}
+    mine = org.team1.ask("GET", "/quota/v1/tree").json()
+    assert (mine["name"], mine["children"]) == ("team1", [])
+    assert org.team1.ask("GET", f"/quota/v1/tree?root={org.id}").status_code == 404
+    assert org.manager.ask("GET", "/quota/v1/nodes/team2").json()["name"] == "team2"
+    claims = org.manager.ask("GET", "/quota/v1/claims?below=true&state=admitted").json()["claims"]
+    assert [(c["node_name"], c["object_name"], c["amounts"]) for c in claims] == [("team1", "c0", UNITS)]
+    assert org.team1.ask("GET", "/quota/v1/claims?below=true").status_code == 403
+
+
+def test_a_manager_of_the_parent_sets_limits_and_all_is_audited(org: Organisation) -> None:
+    path = f"/quota/v1/nodes/{org.team1.project_id}"
+    limits = {"containers": {"hard_limit": 6, "lend_limit": 2, "borrow_limit": 1}}
+    body = {"limits": limits, "weight": "3/2", "policy": {"grace_seconds": 30, "shortage": "wait"}}
+    answer = org.manager.ask("PATCH", path, body)
+    assert answer.status_code == 200, answer.text
+    node = answer.json()
+    assert (node["hard_limit"]["containers"], node["lend_limit"]["containers"]) == (6, 2)
+    assert (node["weight"], node["policy"]["grace_seconds"]) == ("3/2", 30)
+    assert node["effective_policy"]["reclaim"] == "any"
+    kept = org.manager.ask("PATCH", path, {"limits": {"containers": {"hard_limit": 7}}}).json()
+    assert (kept["lend_limit"]["containers"], kept["borrow_limit"]["containers"]) == (2, 1)
+    entries = org.manager.ask("GET", f"/quota/v1/audit?node={org.team1.project_id}").json()["entries"]
+    assert entries[0]["after"]["limits.containers"]["hard"] == 7
+    assert entries[0]["before"]["limits.containers"]["hard"] == 6
+
+
+def test_who_may_set(cloud: Cloud, org: Organisation) -> None:
+    body = {"limits": {"containers": {"hard_limit": 1}}}
+    own_manager = cloud.user(org.team1.project_id, MANAGER)
+    for user, node, status in (
+        (org.team1, "self", 403),
+        (own_manager, "self", 403),
+        (own_manager, str(org.team2.project_id), 404),
+        (org.manager, "self", 403),
+        (org.manager, str(org.team1.project_id), 200),
+        (cloud.user(None, MANAGER, domain_id="default"), str(org.id), 409),
+        (cloud.user(None, READER, system=True), str(org.team1.project_id), 403),
+        (cloud.user(None, ADMIN, system=True), "cloud", 409),
+        (cloud.user(None, MANAGER, domain_id="default"), "cloud", 404),
+    ):
+        answer = user.ask("PATCH", f"/quota/v1/nodes/{node}", body)
+        assert answer.status_code == status, f"{node}: {answer.text}"
+
+
+def test_a_limit_that_does_not_fit_is_refused_by_name_and_force_makes_debt(cloud: Cloud, org: Organisation) -> None:
+    org.fill(org.team1, 3)
+    path = f"/quota/v1/nodes/{org.team1.project_id}"
+    body: dict[str, Any] = {"limits": {"containers": {"hard_limit": 1, "borrow_limit": 0}}}
+    refused = org.manager.ask("PATCH", path, body)
+    assert refused.status_code == 409
+    assert refused.json()["code"] == "quota_conflict"
+    assert "team1" in refused.json()["detail"]
+    assert org.manager.ask("PATCH", path, {**body, "force": True}).status_code == 403
+    admin = cloud.user(org.id, ADMIN)
+    forced = admin.ask("PATCH", path, {**body, "force": True})
+    assert forced.status_code == 200, forced.text
+    assert forced.json()["debt"]["containers"] == 2
+
+
+def test_would_it_fit_and_if_not_why_not(org: Organisation) -> None:
+    fits = org.team1.ask("POST", "/quota/v1/dry-run", {"amounts": {"containers": 8}}).json()
+    assert fits == {"outcome": "admitted", "victims": 0, "deadline": None, "reason": None}
+    no = org.team1.ask("POST", "/quota/v1/dry-run", {"amounts": {"containers": 17}, "shortage": "refuse"}).json()
+    assert no["outcome"] == "refused"
+    assert no["reason"]["resource"] == "containers"
+    assert "What would help" in no["reason"]["sentence"]
+    org.fill(org.team2, 12)
+    mine = org.team1.ask("POST", "/quota/v1/dry-run", {"amounts": {"containers": 8}}).json()
+    assert (mine["outcome"], mine["victims"]) == ("reclaiming", 4)
+    assert org.team1.ask("GET", "/quota/v1/claims").json()["claims"] == []
+
+
+def test_reservations_are_made_drawn_extended_and_released(cloud: Cloud, org: Organisation) -> None:
+    manager = cloud.user(org.team1.project_id, MANAGER)
+    path = f"{NODE}/reservations"
+    body = {"id": f"r-{org.id[:8]}", "amounts": {"containers": 2, "vcpus": 500, "memory": 512}}
+    assert org.team1.ask("POST", path, body).status_code == 403
+    made = manager.ask("POST", path, body)
+    assert made.status_code == 201, made.text
+    assert made.json()["outcome"] == "admitted"
+    assert manager.ask("GET", NODE).json()["reserved"]["containers"] == 2
+    org.team1.create("drawn", hints={"reservation": body["id"]})
+    node = manager.ask("GET", NODE).json()
+    assert (node["used"]["containers"], node["reserved"]["containers"]) == (1, 1)
+    assert manager.ask("PATCH", f"{path}/{body['id']}", {"until": "2020-01-01"}).status_code == 400
+    extended = manager.ask("PATCH", f"{path}/{body['id']}", {"until": "2999-01-01T00:00:00Z"})
+    assert extended.json()["until"] == "2999-01-01T00:00:00+00:00"
+    assert manager.ask("DELETE", f"{path}/{body['id']}").status_code == 204
+    assert manager.ask("GET", path).json() == {"reservations": []}
+    assert manager.ask("DELETE", f"{path}/{body['id']}").status_code == 404
+    too_much = manager.ask("POST", path, {"amounts": {"containers": 100}})
+    assert too_much.status_code == 403
+    assert too_much.json()["detail"].startswith("cannot reserve for team1")
+
+
+def test_a_resource_that_the_operator_adds_is_charged(cloud: Cloud) -> None:
+    admin = cloud.admin()
+    answer = admin.ask("PATCH", "/quota/v1/nodes/cloud", {"limits": {"gpu": {"hard_limit": 2}}})
+    assert answer.status_code == 200, answer.text
+    user = cloud.tenant()
+    body = {"limits": {"gpu": {"hard_limit": 1}}}
+    assert admin.ask("PATCH", f"/quota/v1/nodes/{user.project_id}", body).status_code == 200
+    user.create("one", hints={"resource.gpu": "1"})
+    node = user.ask("GET", NODE).json()
+    assert node["used"]["gpu"] == 1
+    second = user.ask(
+        "POST", "/container/v1/containers", {"image": "busybox", "hints": {"resource.gpu": "1", "shortage": "refuse"}}
+    )
+    assert second.status_code == 403
+    assert second.json()["data"]["resource"] == "gpu"
+    unknown = user.ask("POST", "/container/v1/containers", {"image": "busybox", "hints": {"resource.tape": "1"}})
+    assert unknown.status_code == 403
+    assert unknown.json()["data"]["code"] == "unknown_resource"
+
+
+def test_a_node_appears_when_its_project_is_first_asked_about(cloud: Cloud, org: Organisation) -> None:
+    ident = "f" * 32
+    from jeroboam.identity.projects import Place
+
+    cloud.table.places[ident] = Place(ident, "team3", "project", True, org.id)
+    assert cloud.user(ident).ask("GET", NODE).json()["hard_limit"]["containers"] == 0
+    body = {"limits": {"containers": {"hard_limit": 0, "borrow_limit": 4}}}
+    assert org.manager.ask("PATCH", f"/quota/v1/nodes/{ident}", body).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"limits": {"containers": {"hard_limit": -2}}},
+        {"limits": {"containers": {"hard_limit": 1.5}}},
+        {"limits": {"containers": {"hard_limit": 2**63}}},
+        {"limits": {"containers": {"hard_limit": None}}},
+        {"limits": {"Containers": {"hard_limit": 1}}},
+        {"limits": {"containers": 1}},
+        {"weight": -1},
+        {"weight": "1/0"},
+        {"weight": "a"},
+        {"policy": {"reclaim": "sometimes"}},
+        {"policy": {"grace_seconds": -1}},
+        {"policy": {"max_priority": 101}},
+        {"nonsense": 1},
+        {"force": "yes"},
+    ],
+    ids=str,
+)
+def test_malformed_settings_are_refused(org: Organisation, body: dict[str, Any]) -> None:
+    answer = org.manager.ask("PATCH", f"/quota/v1/nodes/{org.team1.project_id}", body)
+    assert answer.status_code == 400, answer.text
+
+
+def test_zuns_quotas_are_a_view_of_the_node(cloud: Cloud, org: Organisation) -> None:
+    org.fill(org.team1, 1)
+    path = f"/container/v1/quotas/{org.team1.project_id}"
+    assert org.team1.ask("GET", path).json() == {"containers": 8, "cpu": 8, "memory": 8000, "disk": -1}
+    usages = org.team1.ask("GET", f"{path}?usages=True").json()
+    assert usages["cpu"] == {"limit": 8, "in_use": 0.25}
+    assert usages["containers"] == {"limit": 8, "in_use": 1}
+    assert org.team1.ask("PUT", path, {"containers": 9}).status_code == 403
+    changed = org.manager.ask("PUT", path, {"containers": "7", "cpu": 4})
+    assert changed.json() == {"containers": 7, "cpu": 4, "memory": 8000, "disk": -1}
+    assert org.manager.ask("PUT", path, {"disk": 1}).status_code == 400
