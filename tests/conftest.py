@@ -19,7 +19,7 @@ pytest_plugins = ["tests.keystone"]
 def pytest_configure(config: pytest.Config) -> None:
     """The process that starts the run owns the engine's folder; workers inherit its name."""
     if not hasattr(config, "workerinput"):
-        os.environ[engines.FOLDER] = tempfile.mkdtemp(prefix="jeroboam-engine-")
+        os.environ[engines.FOLDER] = f"{tempfile.gettempdir()}/jeroboam-engine-{uuid.uuid4().hex[:8]}"
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

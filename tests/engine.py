@@ -93,6 +93,7 @@ def obtain(folder: Path) -> Engine:
         if not _answers(given):
             raise NoEngine(f"no Docker Engine answers at {given}, where {GIVEN} points: start it, or unset {GIVEN}")
         return Engine(given)
+    folder.mkdir(mode=0o700, exist_ok=True)
     with (folder / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         record = folder / "engine.json"
