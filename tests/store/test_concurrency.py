@@ -37,7 +37,7 @@ def at_once(count: int, act: Callable[[int], Any]) -> list[Any]:
 
 def create(db: Database, team: str, ident: str | None = None) -> str:
     """What the API does for a container: charge, object and all, in one transaction; the outcome."""
-    obj = an_object(team, project=team, **({"id": ident} if ident else {}))
+    obj = an_object(team, project=team, id=ident or str(uuid.uuid4()))
     with db.write() as tx:
         decision = ledger.admit(tx, Request(obj.id, team, {"containers": 1}), obj.id, 1.0)
         if decision.outcome != "refused" and objects.find(tx, obj.id) is None:

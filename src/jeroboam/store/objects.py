@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, delete, func, select, update
 from sqlalchemy import insert as sql_insert
+from sqlalchemy.exc import IntegrityError
 
 from jeroboam.model.errors import Conflict, NotFound
 from jeroboam.model.objects import Object
@@ -87,33 +88,32 @@ def decode(row: Sequence[Any]) -> AnyObject:
 
 def insert(tx: Connection, obj: AnyObject, claim_id: str | None) -> None:
     """Stores a new object; it is due at once. Raises Conflict if the id is taken."""
-    if find(tx, obj.id) is not None:
-        raise Conflict(f"cannot create {obj.kind} {obj.id}: there is one with this id; use another id")
     codec = CODECS[obj.kind]
     beside = codec.indexed(obj.spec, obj.status)
-    tx.execute(
-        _INSERT,
-        {
-            "id": obj.id,
-            "kind": obj.kind,
-            "project_id": obj.project_id,
-            "user_id": obj.user_id,
-            "name": obj.name,
-            "generation": obj.generation,
-            "observed_generation": obj.observed_generation,
-            "spec": codec.write_spec(obj.spec),
-            "status": codec.write_status(obj.status),
-            "phase": beside.phase,
-            "host": beside.host,
-            "image": beside.image,
-            "claim_id": claim_id,
-            "created_at": obj.created_at,
-            "updated_at": obj.updated_at,
-            "deleting": obj.deleting,
-            "lease_token": 0,
-            "wake_at": obj.created_at,
-        },
-    )
+    values = {
+        "id": obj.id,
+        "kind": obj.kind,
+        "project_id": obj.project_id,
+        "user_id": obj.user_id,
+        "name": obj.name,
+        "generation": obj.generation,
+        "observed_generation": obj.observed_generation,
+        "spec": codec.write_spec(obj.spec),
+        "status": codec.write_status(obj.status),
+        "phase": beside.phase,
+        "host": beside.host,
+        "image": beside.image,
+        "claim_id": claim_id,
+        "created_at": obj.created_at,
+        "updated_at": obj.updated_at,
+        "deleting": obj.deleting,
+        "lease_token": 0,
+        "wake_at": obj.created_at,
+    }
+    try:
+        tx.execute(_INSERT, values)
+    except IntegrityError as error:
+        raise Conflict(f"cannot create {obj.kind} {obj.id}: there is one with this id; use another id") from error
 
 
 def get(tx: Connection, kind: str, ident: str, project_id: str | None) -> AnyObject:
@@ -157,7 +157,8 @@ def listing(
     status, image, host, user_id, project_id, id; ties by id. Raises Malformed.
     """
     query = object_query.Query(kind, project_id, filters or {}, marker, limit, sort_key, sort_dir)
-    found = [decode(row) for row in tx.execute(object_query.statement(tx, query, COLUMNS))]
+    statement, values = object_query.statement(tx, query, COLUMNS)
+    found = [decode(row) for row in tx.execute(statement, values)]
     return object_query.narrowed(found, query)
 
 

@@ -25,10 +25,14 @@ from jeroboam.store.ledger_schema import (
 
 @dataclass(slots=True)
 class Books:
-    """A tree and what the engine does not need to know of its claims: {claim id: object id}."""
+    """A tree and what the engine does not need to know: `objects` is {claim id: object id}.
+
+    `rows` are the nodes as they are stored (NODE_COLUMNS); None where there are too many to keep.
+    """
 
     tree: Tree
     objects: dict[str, str] = field(default_factory=dict)
+    rows: Sequence[Sequence[Any]] | None = None
 
 
 IDS: BindParameter[Any] = bindparam("ids", expanding=True)
@@ -107,7 +111,8 @@ def glance(tx: Connection, claim_id: str) -> Glance:
 def path(tx: Connection, node_id: str, claim_ids: Iterable[str] = (), reservation_id: str | None = None) -> Books:
     """`node_id` and its ancestors with their counters, and these claims of it. complete=False."""
     books = Books(Tree({}, complete=False))
-    _add_nodes(books.tree, tx.execute(_PATH, {"leaf": node_id}))
+    books.rows = tx.execute(_PATH, {"leaf": node_id}).all()
+    _add_nodes(books.tree, books.rows)
     if reservation_id is not None:
         _add_reservations(tx, books.tree, (reservation_id,))
     if ids := list(claim_ids):

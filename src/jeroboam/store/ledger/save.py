@@ -43,7 +43,7 @@ def save(tx: Connection, books: Books, now: float, kinds: Mapping[str, str] | No
     """Writes the unit of work and empties the dirty sets. `kinds`: of nodes that are new ("project", "domain")."""
     tree = books.tree
     if tree.dirty_nodes:
-        save_nodes(tx, tree, kinds or {})
+        save_nodes(tx, books, kinds or {})
     if tree.dirty_reservations:
         save_reservations(tx, tree)
     changes = _save_claims(tx, books, now) if tree.dirty_claims else []

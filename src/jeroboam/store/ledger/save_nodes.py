@@ -1,13 +1,13 @@
 """Writes nodes back, with their limits and counters: rows that differ, and nothing else."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
-from jeroboam.quota.tree import ROOT, Node, Tree
+from jeroboam.quota.tree import ROOT, Node
 from jeroboam.store.ledger.codecs import write_defaults, write_policy
-from jeroboam.store.ledger.load import IDS, NODE_COLUMNS, chunks
+from jeroboam.store.ledger.load import IDS, NODE_COLUMNS, Books, chunks
 from jeroboam.store.ledger_schema import limits, nodes
 
 _NODES = (
@@ -49,11 +49,13 @@ _DELETE_LIMIT = delete(limits).where(
 )
 
 
-def save_nodes(tx: Connection, tree: Tree, kinds: Mapping[str, str]) -> None:
+def save_nodes(tx: Connection, books: Books, kinds: Mapping[str, str]) -> None:
+    """`kinds`: of nodes that are new."""
+    tree = books.tree
     old_nodes: dict[str, tuple[Any, ...]] = {}
     old_limits: dict[tuple[str, str], tuple[Any, ...]] = {}
-    for ids in chunks(tree.dirty_nodes):
-        for row in tx.execute(_NODES, {"ids": ids}):
+    for row in _stored(tx, tree.dirty_nodes) if books.rows is None else books.rows:
+        if row[0] in tree.dirty_nodes:
             old_nodes[row[0]] = tuple(row[1:7])
             if row[7] is not None:
                 old_limits[row[0], row[7]] = tuple(row[8:])
@@ -67,6 +69,11 @@ def save_nodes(tx: Connection, tree: Tree, kinds: Mapping[str, str]) -> None:
     depths = {ident: tx.execute(_DEPTH, {"node_id": ident}).scalar_one() for ident in gone}
     for ident in sorted(gone, key=lambda node_id: -depths[node_id]):
         tx.execute(_DELETE_NODE, {"node_id": ident})
+
+
+def _stored(tx: Connection, node_ids: Iterable[str]) -> Iterator[Sequence[Any]]:
+    for ids in chunks(node_ids):
+        yield from tx.execute(_NODES, {"ids": ids})
 
 
 def _save_node(tx: Connection, node: Node, old: tuple[Any, ...] | None, kinds: Mapping[str, str]) -> None:
