@@ -6,7 +6,7 @@ from jeroboam.quota.decision import ADMITTED, WHOLE_TREE, Decision, Request
 from jeroboam.quota.legality import Case
 from jeroboam.quota.policy import Effective, Shortage
 from jeroboam.quota.reasons import Reason
-from jeroboam.quota.tree import Node, Tree
+from jeroboam.quota.tree import Node, Reclaim, Tree
 from jeroboam.quota.trial import Short, Trial, leave, leaving, pledged
 from jeroboam.quota.victims import Search
 
@@ -88,24 +88,43 @@ def _victims(tree: Tree, request: Request, future: Trial, shorts: list[Short]) -
 
 
 def _entitled(tree: Tree, request: Request, node: Node, victims: tuple[str, ...], firm: bool, now: float) -> Decision:
-    """Admitted once `victims`, and those of them that leave already and are counted on, are gone."""
-    rows = tree.reclaims.values()
-    counted: list[str] = []
-    if rows:
-        state = pledged(tree)
-        for victim in victims:
-            leave(state, tree, victim)
-        for victim in reversed(leaving(tree)):
-            leave(state, tree, victim, 1)
-            if any(not s.soft for s in state.shortages(node, request.amounts, firm)):
-                leave(state, tree, victim)
-                counted.append(victim)
-    if not victims and not counted:
+    """Admitted once `victims` are gone, and those of earlier reclaims that leave more free than they are needed for."""
+    relied = _relied_on(tree, request, node, victims, firm)
+    if not victims and not relied:
         return ADMITTED
-    deadlines = [row.deadline for row in rows if not set(counted).isdisjoint(row.victims)]
+    deadlines = [row.deadline for row in tree.reclaims.values() if not set(relied).isdisjoint(row.victims)]
     graces = [tree.nodes[tree.claims[v].node_id].rules().grace_seconds for v in victims]
     deadline = max([*deadlines, now + max(graces, default=0)])
-    return Decision("reclaiming", tuple(reversed(counted)) + victims, deadline=deadline)
+    return Decision("reclaiming", relied + victims, deadline=deadline)
+
+
+def _relied_on(tree: Tree, request: Request, node: Node, victims: tuple[str, ...], firm: bool) -> tuple[str, ...]:
+    """Victims of earlier reclaims whose leaving the request counts on.
+
+    A reclaim that could be left out, its beneficiary with its victims, is none of the request's business: each waits
+    for its own victims and for nobody else's.
+    """
+    state = pledged(tree)
+    for victim in victims:
+        leave(state, tree, victim)
+    rows = list(tree.reclaims.values())
+    for row in reversed(rows):
+        elsewhere = {v for other in rows if other is not row for v in other.victims}
+        back = [v for v in row.victims if v not in elsewhere]
+        _undo(state, tree, row, back, 1)
+        if any(not s.soft for s in state.shortages(node, request.amounts, firm)):
+            _undo(state, tree, row, back, -1)
+        else:
+            rows = [other for other in rows if other is not row]
+    return tuple(dict.fromkeys(v for row in rows for v in row.victims))
+
+
+def _undo(state: Trial, tree: Tree, row: Reclaim, victims: list[str], sign: int) -> None:
+    """As if the reclaim were not there (sign 1), or there again (sign -1)."""
+    claim = tree.claims[row.claim_id]
+    state.add(tree.nodes[claim.node_id], claim.amounts, -sign)
+    for victim in victims:
+        leave(state, tree, victim, sign)
 
 
 def _short(request: Request, rules: Effective, reason: Reason) -> Decision:

@@ -55,9 +55,9 @@ def end_reservation(tree: Tree, reservation_id: str) -> None:
 
 
 def _give_pledged(tree: Tree) -> list[str]:
-    """Beneficiaries whose units are there, the earliest reclaim first."""
+    """Beneficiaries whose units are there: first those for whom everybody has left, then the earliest reclaim."""
     admitted = []
-    for row in list(tree.reclaims.values()):
+    for row in sorted(tree.reclaims.values(), key=lambda row: bool(row.victims)):
         claim = tree.claims[row.claim_id]
         if _fits(tree, claim, Trial()) and _fits(tree, claim, pledged(tree, until=row.id)):
             close_reclaim(tree, row.id)
