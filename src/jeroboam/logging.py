@@ -50,6 +50,8 @@ def configure(level: str, file: Path | None = None) -> None:
         logger_factory=lambda *names: Lines(sink),
         cache_logger_on_first_use=True,
     )
+    # Nobody reads these of a record, and looking them up takes longer than writing the line.
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     root = logging.getLogger()
     for handler in root.handlers[:]:
         root.removeHandler(handler)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 import orjson
@@ -21,4 +22,10 @@ def nothing(status: int = 204) -> Response:
 
 def iso(at: float) -> str:
     """ISO 8601 in UTC, whole seconds."""
-    return datetime.fromtimestamp(at, UTC).isoformat(timespec="seconds")
+    return _iso(int(at))
+
+
+# A list shows the same few times again and again, and writing one takes longer than the rest of a container's view.
+@lru_cache(maxsize=8192)
+def _iso(second: int) -> str:
+    return datetime.fromtimestamp(second, UTC).isoformat(timespec="seconds")
