@@ -65,7 +65,11 @@ class Surround:
             problem = _check_escapes(scope)
             if problem is not None:
                 return problem
-        if scope["path"].startswith(CONTAINER_API):
+        path = scope["path"]
+        if path.startswith("/container/") and path.endswith("/"):
+            # Zun's client writes /v1/containers/?limit=1 and /v1/hosts/ beside /v1/containers.
+            path = scope["path"] = path.rstrip("/")
+        if path.startswith(CONTAINER_API):
             header = given.get(b"openstack-api-version")
             try:
                 scope["version"] = versions.negotiate(header.decode("latin-1") if header is not None else None)

@@ -98,8 +98,11 @@ def _base(request: Request) -> str:
 
 
 @routes.route("GET", "/", rule=PUBLIC, answers={200: VersionsDocument})
+async def root(request: Request) -> Response:
+    return await list_versions(request)
+
+
 @routes.route("GET", "/container", rule=PUBLIC, answers={200: VersionsDocument})
-@routes.route("GET", "/container/", rule=PUBLIC, answers={200: VersionsDocument}, shown=False)
 async def list_versions(request: Request) -> Response:
     version = _version(_base(request))
     return json(
@@ -113,7 +116,6 @@ async def list_versions(request: Request) -> Response:
 
 
 @routes.route("GET", "/container/v1", rule=PUBLIC, answers={200: V1Document})
-@routes.route("GET", "/container/v1/", rule=PUBLIC, answers={200: V1Document}, shown=False)
 async def show_version(request: Request) -> Response:
     base = _base(request)
     version = _version(base)

@@ -19,7 +19,6 @@ class ImagesDocument(Document):
 
 
 @routes.route("GET", "/images", rule="image:list", answers={200: ImagesDocument})
-@routes.route("GET", "/images/", rule="image:list", answers={200: ImagesDocument}, shown=False)
 async def list_images(ctx: Ctx, query: Annotated[Page, Query()]) -> Response:
     """Those that were registered here by `image pull`: none, since nothing has to be."""
     return json({"images": [], "next": None})

@@ -73,7 +73,6 @@ class NetworksDocument(Document):
 
 
 @routes.route("GET", "/hosts", rule="host:list", answers={200: HostsDocument})
-@routes.route("GET", "/hosts/", rule="host:list", answers={200: HostsDocument}, shown=False)
 async def list_hosts(ctx: Ctx, shared: Common, query: Annotated[Page, Query()]) -> Response:
     return json({"hosts": [await _host(ctx, shared)], "next": None})
 
