@@ -62,8 +62,9 @@ def debt(node: Node, resource: str) -> int:
 
 def change(tree: Tree, node: Node, resource: str, used: int = 0, reserved: int = 0) -> None:
     """Add to the counters of `node`, and to its ancestors' what they see of it. Stops where nothing is carried."""
-    before = taken(node, resource)
     tree.dirty_nodes.add(node.id)
+    private = node.limit(resource).private
+    before = taken(node, resource) if private else 0
     if used:
         node.used[resource] = node.used.get(resource, 0) + used
         node.subtree[resource] = node.subtree.get(resource, 0) + used
@@ -71,8 +72,8 @@ def change(tree: Tree, node: Node, resource: str, used: int = 0, reserved: int =
         node.reserved[resource] = node.reserved.get(resource, 0) + reserved
         if node.limit(resource).hard < 0:
             _tell(node.parent, resource, reserved, 0)
-    private = node.limit(resource).private
-    lift(tree, node, resource, max(private, before + used + reserved) - max(private, before))
+    more = used + reserved
+    lift(tree, node, resource, max(private, before + more) - max(private, before) if private else more)
 
 
 def lift(tree: Tree, node: Node, resource: str, carry: int) -> None:

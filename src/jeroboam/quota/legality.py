@@ -7,7 +7,7 @@ from math import prod
 from jeroboam.quota.branches import Branch, Rank
 from jeroboam.quota.decision import Request
 from jeroboam.quota.policy import ReclaimFrom, Strategy, Undershoot
-from jeroboam.quota.shares import Share, Shares
+from jeroboam.quota.shares import NONE, Share, Shares
 from jeroboam.quota.tree import Claim, Node, Tree
 from jeroboam.quota.trial import Short, Trial
 
@@ -98,7 +98,7 @@ class Case:
         held = [r for r in unmet if claim.amounts.get(r)]
         if not any(all(self._over(b, r) for b in chain) for r in held):
             return None
-        before = chain[-1].share(self.shares)
+        before = chain[-1].share(self.shares) if Strategy.INITIAL_SHARE in self.rules.strategies else NONE
         node = self.tree.nodes[claim.node_id]
         self.trial.add(node, claim.amounts, -1)
         undershoots = any(self._below(b, r) for b in chain for r in claim.amounts if r in self.contested)

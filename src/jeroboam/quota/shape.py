@@ -5,7 +5,7 @@ from jeroboam.quota.decision import Settled
 from jeroboam.quota.flows import flow
 from jeroboam.quota.reasons import Help, QuotaConflict, Reason
 from jeroboam.quota.settling import settle
-from jeroboam.quota.tree import NOTHING, PENDING, Node, Tree
+from jeroboam.quota.tree import LIVE, NOTHING, Node, Tree
 from jeroboam.quota.trial import Trial
 
 DRAIN = (Help("drain"),)
@@ -30,14 +30,15 @@ def add_node(tree: Tree, node_id: str, name: str, parent_id: str) -> Node:
 
 
 def remove(tree: Tree, node_id: str, now: float = 0.0) -> Settled:
-    """Forget a node that has no children, claims, reservations or open reclaims and lends nothing. Its hard_limit is
-    free in its parent again. Raises QuotaConflict.
+    """Forget a node without children, claims, reservations and open reclaims that lends nothing, and its ended claims.
+    Its hard_limit is free in its parent again. Raises QuotaConflict.
     """
     node = _below_root(tree, node_id)
     if node.children:
         raise QuotaConflict(Reason("has_children", node_id, None, {"count": len(node.children)}, helps=DRAIN))
     _refuse_reclaims(tree, {node_id})
-    held = sum(c.node_id == node_id and c.state in PENDING for c in tree.claims.values()) + len(node.claims)
+    claims = [c for c in tree.claims.values() if c.node_id == node_id]
+    held = sum(c.state in LIVE for c in claims)
     if held:
         raise QuotaConflict(Reason("has_claims", node_id, None, {"count": held}, helps=DRAIN))
     for resource in {**node.limits, **node.reserved}:
@@ -48,6 +49,9 @@ def remove(tree: Tree, node_id: str, now: float = 0.0) -> Settled:
         if lent:
             helps = (Help("release_first", node_id),)
             raise QuotaConflict(Reason("has_lent", node_id, resource, {"count": lent}, helps=helps))
+    for claim in claims:
+        del tree.claims[claim.id]
+        tree.dirty_claims.add(claim.id)
     _detach(tree, node)
     del tree.nodes[node_id]
     tree.dirty_nodes.add(node_id)

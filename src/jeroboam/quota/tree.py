@@ -48,6 +48,8 @@ class ClaimState(StrEnum):
 
 
 PENDING = frozenset({ClaimState.WAITING, ClaimState.RECLAIMING})
+LIVE = PENDING | {ClaimState.ADMITTED, ClaimState.EVICTED}
+"""Not ended: evicted work may come back."""
 
 
 @dataclass(slots=True, eq=False)
@@ -115,6 +117,10 @@ class Node:
     allocated: Amounts = field(default_factory=dict)  # what the children own
     lendable: Amounts = field(default_factory=dict)  # what the children's subtrees could lend
 
+    def __post_init__(self) -> None:
+        if self.policy == INHERIT:
+            self.policy = INHERIT  # so that the many that set nothing are passed over at a glance
+
     def limit(self, resource: str) -> Limit:
         return self.limits.get(resource, NOTHING)
 
@@ -135,9 +141,10 @@ class Node:
 
     def rules(self) -> Effective:
         """The policy in force here."""
+        set_here = [node.policy for node in self.path() if node.policy is not INHERIT]
         rules = DEFAULTS
-        for node in reversed(tuple(self.path())):
-            rules = node.policy.over(rules)
+        for policy in reversed(set_here):
+            rules = policy.over(rules)
         return rules
 
     def knows(self, resource: str) -> bool:

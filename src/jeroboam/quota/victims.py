@@ -125,17 +125,20 @@ class Search:
     def _put_back(self) -> None:
         """Minimal by inclusion: whoever is not needed stays, as long as the rule still holds for the others."""
         case = self.case
+        top = max((c.level for c in self.chosen), default=0)
+        kept = {c.claim.id: c for c in self.chosen}
         for choice in self.chosen[-2::-1]:
             node = case.tree.nodes[choice.claim.node_id]
             case.trial.add(node, choice.claim.amounts)
-            others = [c for c in self.chosen if c is not choice]
-            own_side = choice.level < max(c.level for c in others)
+            own_side = choice.level < top  # its staying makes the requester's side look worse to others further up
             if own_side:
                 case.own_side_changed()
-            fits = all(case.trial.missing(s) <= 0 for s in case.shorts)
-            if fits and (not own_side or all(case.legal(c, case.rules.strategies) for c in others)):
-                self.chosen = others
-                continue
+            if all(case.trial.missing(s) <= 0 for s in case.shorts):
+                del kept[choice.claim.id]
+                if not own_side or all(case.legal(c, case.rules.strategies) for c in kept.values()):
+                    continue
+                kept[choice.claim.id] = choice
             case.trial.add(node, choice.claim.amounts, -1)
             if own_side:
                 case.own_side_changed()
+        self.chosen = [c for c in self.chosen if c.claim.id in kept]

@@ -1,0 +1,91 @@
+"""Every no explains itself, and tells nobody what is not for them."""
+
+import pytest
+
+from jeroboam.quota.admission import Request, decide
+from jeroboam.quota.limits import set_limits
+from jeroboam.quota.reasons import QuotaConflict, Reason
+from jeroboam.quota.redaction import visible, visible_decision
+from jeroboam.quota.sentences import _HELP, _WHY
+from jeroboam.quota.tree import Limit, Tree
+from tests.quota.builders import ask, ask_each, cloud, project
+
+
+def organisation() -> Tree:
+    tree = cloud(u=20)
+    project(tree, "ORG", u=20)
+    project(tree, "T1", "ORG", u=8, borrow=0)
+    project(tree, "T2", "ORG", u=6)
+    return tree
+
+
+def refusal(tree: Tree, node: str, units: int) -> Reason:
+    reason = decide(tree, Request("probe", node, {"u": units}), 0).reason
+    assert reason is not None
+    return reason
+
+
+def test_a_limit_names_what_its_parent_could_give() -> None:
+    tree = organisation()
+    reason = refusal(tree, "T1", 14)
+    assert (reason.code, reason.node, reason.resource) == ("limit_reached", "T1", "u")
+    assert reason.figures["missing"] == 6
+    assert reason.sentence({"T1": "team 1", "ORG": "the organisation"}) == (
+        "cannot admit 14 u: team 1 holds 0 of the 8 that it may reach (hard_limit 8 + borrow_limit 0). "
+        "What would help: ask for 8 or less; or the organisation has 6 free: its manager can raise the hard_limit to 14; "
+        "or ask with shortage wait: the request is queued and admitted when others release"
+    )
+
+
+def test_a_full_ancestor_is_named_with_what_is_left() -> None:
+    tree = organisation()
+    ask_each(tree, "T2", 10)
+    reason = refusal(tree, "T2", 12)
+    assert (reason.code, reason.node) == ("ancestor_full", "ORG")
+    assert reason.sentence().startswith("cannot admit 12 u: ORG has 10 of 20 left")
+
+
+def test_a_member_does_not_see_the_figures_of_others() -> None:
+    tree = organisation()
+    ask_each(tree, "T2", 10)
+    reason = refusal(tree, "T2", 12)
+    seen = visible(tree, reason, own="T2")
+    assert seen.node == "ORG"
+    assert "taken" not in seen.figures
+    assert seen.figures["available"] == 10
+    assert visible(tree, reason, own="T2", managed="ORG") == reason
+
+
+def test_another_project_is_never_named() -> None:
+    tree = organisation()
+    seen = visible(tree, Reason("limit_reached", "T1", "u", {"asked": 1, "taken": 7}), own="T2")
+    assert seen.node is None
+    assert "another project" in seen.sentence()
+    assert "7" not in seen.sentence()
+
+
+def test_victims_of_others_are_for_their_managers() -> None:
+    tree = cloud(u=16)
+    project(tree, "T1", u=8)
+    project(tree, "T2", u=8)
+    ask_each(tree, "T2", 16)
+    decision = decide(tree, Request("r", "T1", {"u": 2}), 0)
+    assert len(decision.victims) == 2
+    assert visible_decision(tree, decision, own="T1").victims == ()
+    assert visible_decision(tree, decision, own="T1", managed="cloud") == decision
+
+
+@pytest.mark.parametrize("code", sorted(_WHY))
+def test_every_code_has_its_sentence(code: str) -> None:
+    assert Reason(code, "n", "u").sentence().startswith("cannot ")
+
+
+def test_every_help_that_is_given_has_its_words() -> None:
+    tree = organisation()
+    ask(tree, "T1", "w", 8)
+    reasons = [refusal(tree, "T1", 1), refusal(tree, "T2", 99)]
+    with pytest.raises(QuotaConflict) as refused:
+        set_limits(tree, "T1", {"u": Limit(4, None, 0)})
+    reasons.append(refused.value.reason)
+    assert all(h.code in _HELP for r in reasons for h in r.helps)
+    assert refused.value.detail["code"] == "below_use"
