@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from jeroboam.model.conditions import Condition, ConditionType, drop, put
 from jeroboam.model.container import ContainerStatus, Phase, RunState
 from jeroboam.model.observed import Observed, State
-from jeroboam.planning.container import Desired, Hold
+from jeroboam.planning.container import Charge, Desired, Hold
 
 _PHASES = {
     State.CREATED: Phase.CREATED,
@@ -97,12 +97,18 @@ def _phase(desired: Desired, seen: Observed | None) -> Phase:
 def _quota(desired: Desired, now: float) -> Condition:
     charge = desired.charge
     if charge.hold is Hold.WAITING:
-        return Condition(ConditionType.QUOTA_RESERVED, False, "Waiting", charge.reason, now, charge.deadline)
+        return Condition(ConditionType.QUOTA_RESERVED, False, "Waiting", waiting(charge), now, charge.deadline)
     if charge.hold is Hold.EVICTED:
         return Condition(ConditionType.QUOTA_RESERVED, False, "Evicted", EVICTED, now)
     if charge.evict_at is not None:
         return Condition(ConditionType.QUOTA_RESERVED, True, "Leaving", leaving(charge.evict_at), now, charge.evict_at)
     return Condition(ConditionType.QUOTA_RESERVED, True, "Admitted", since=now)
+
+
+def waiting(charge: Charge) -> str:
+    if charge.deadline is not None:
+        return f"Waits for capacity that is being taken back from others by {clock(charge.deadline)}."
+    return f"Waits in the queue of the quota: {charge.reason or 'it is admitted when others release what it needs.'}"
 
 
 EVICTED = (
@@ -123,7 +129,7 @@ def clock(at: float) -> str:
 def _reason(desired: Desired, seen: Observed | None) -> str:
     charge = desired.charge
     if charge.hold is Hold.WAITING:
-        return charge.reason
+        return waiting(charge)
     if charge.hold is Hold.EVICTED:
         return EVICTED
     if charge.evict_at is not None:
