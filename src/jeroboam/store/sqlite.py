@@ -37,7 +37,6 @@ def engine(url: URL) -> Engine:
         pool_size=4,
         max_overflow=-1,  # readers never queue for a connection
         pool_use_lifo=True,
-        pool_reset_on_return=None,  # `read` and `write` always end what they began
         connect_args={"timeout": BUSY_SECONDS, "isolation_level": None, "check_same_thread": False},
     )
 
