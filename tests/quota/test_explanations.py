@@ -13,7 +13,7 @@ from tests.quota.builders import ask, ask_each, cloud, project
 
 def organisation() -> Tree:
     tree = cloud(u=20)
-    project(tree, "ORG", u=20)
+    project(tree, "ORG", u=20, borrow=0)
     project(tree, "T1", "ORG", u=8, borrow=0)
     project(tree, "T2", "ORG", u=6)
     return tree
@@ -32,7 +32,8 @@ def test_a_limit_names_what_its_parent_could_give() -> None:
     assert reason.figures["missing"] == 6
     assert reason.sentence({"T1": "team 1", "ORG": "the organisation"}) == (
         "cannot admit 14 u: team 1 holds 0 of the 8 that it may reach (hard_limit 8 + borrow_limit 0). "
-        "What would help: ask for 8 or less; or the organisation has 6 free: its manager can raise the hard_limit to 14; "
+        "What would help: ask for 8 or less; "
+        "or the organisation has 6 free: its manager can raise the hard_limit to 14; "
         "or ask with shortage wait: the request is queued and admitted when others release"
     )
 

@@ -258,7 +258,7 @@ class Simulation:
         return [self._try_whole({"project": node.name}, change)]
 
     def _try_whole(self, about: Result, change: Callable[[], object]) -> Result:
-        """As _try; in the additive reading a change touches the ancestors too, so a refusal restores the whole state."""
+        """As _try; an additive change touches the ancestors too, so a refusal restores the whole state."""
         if not self.start.additive:
             return self._try(about, change)
         kept = deepcopy((self.tree, self.start.own, self.start.ids))

@@ -136,7 +136,7 @@ class Start:
                 change(tree, node, resource, reserved=amount)
 
     def claims(self, written: Any, where: Where) -> Iterator[Claim]:
-        """One claim, or `count` of them with a number behind the id. Without `at` each is newer than those before it."""
+        """One claim, or `count` of them with a number behind the id, each newer than those before it."""
         spec = mapping(written, where, CLAIM)
         name = text(spec.get("id"), (*where, "id"))
         count = int(number(spec.get("count", 1), (*where, "count")))
