@@ -15,7 +15,7 @@ class Refused(Exception):
 
 @contextmanager
 def sentences() -> Iterator[None]:
-    """Turns Refused, Problem and bad settings into a sentence on stderr and exit status 1 or 2."""
+    """Turns what an operator can mend into a sentence on stderr: exit status 1, and 2 for bad settings."""
     from pydantic import ValidationError
 
     from jeroboam.model.errors import Problem
@@ -24,6 +24,11 @@ def sentences() -> Iterator[None]:
         yield
     except (Refused, Problem) as error:
         print(f"jeroboam: {error}", file=sys.stderr)
+        raise typer.Exit(FAILED) from None
+    except OSError as error:
+        if error.filename is None:
+            raise
+        print(f"jeroboam: cannot use {error.filename}: {error.strerror}", file=sys.stderr)
         raise typer.Exit(FAILED) from None
     except ValidationError as error:
         for problem in error.errors(include_url=False, include_context=False, include_input=False):

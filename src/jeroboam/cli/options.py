@@ -1,9 +1,12 @@
 """Options that several commands share, and the settings they make."""
 
+import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+from jeroboam.cli.errors import Refused
 
 if TYPE_CHECKING:
     from jeroboam.settings import Settings
@@ -40,16 +43,19 @@ def settings_from(
     tls_key: Path | None = None,
     engine: str | None = None,
 ) -> "Settings":
-    """The settings of `data` with what the command line says on top. Raises ValidationError."""
+    """The settings of `data` with what the command line says on top. Raises ValidationError, Refused (no TOML)."""
     from jeroboam.settings import load
 
     tls = [file.absolute() if file else None for file in (tls_cert, tls_key)]
-    return load(
-        data,
-        api=_given(host=host, port=port, tls_cert=tls[0], tls_key=tls[1]),
-        identity=_given(keystone_port=keystone_port),
-        engine=_given(url=engine),
-    )
+    try:
+        return load(
+            data,
+            api=_given(host=host, port=port, tls_cert=tls[0], tls_key=tls[1]),
+            identity=_given(keystone_port=keystone_port),
+            engine=_given(url=engine),
+        )
+    except tomllib.TOMLDecodeError as error:
+        raise Refused(f"cannot read jeroboam.toml in the data folder: {error}; mend it, or move it away") from None
 
 
 def _given(**values: Any) -> dict[str, Any] | None:

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sys
 import threading
 from contextlib import ExitStack
 
@@ -17,6 +18,9 @@ def run_api(settings: Settings) -> None:
     from jeroboam.cli.serve import listen, serve
 
     progress = Progress()
+    # uvicorn ends politely and then passes the signal on: by then there is nothing left to do.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: sys.exit(0))
     with _part(settings) as stack:
         bound = listen(settings)
         stack.callback(bound.close)

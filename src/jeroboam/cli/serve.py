@@ -1,6 +1,7 @@
 """The HTTP server around the API: uvicorn, told where to listen before it takes the first request."""
 
 import socket
+import ssl
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -18,7 +19,8 @@ BACKLOG = 1024
 
 
 def listen(settings: Settings) -> socket.socket:
-    """The socket of the API, bound. Raises Refused if the port is taken."""
+    """The socket of the API, bound. Raises Refused if the port is taken, or the certificate cannot be used."""
+    _check_certificate(settings)
     host, port = settings.api.host, settings.api.port
     bound = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
     bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -28,6 +30,19 @@ def listen(settings: Settings) -> socket.socket:
         bound.close()
         raise Refused(f"cannot listen on {host}:{port}: {error.strerror}; give another port with --port") from None
     return bound
+
+
+def _check_certificate(settings: Settings) -> None:
+    cert, key = settings.api.tls_cert, settings.api.tls_key
+    if cert is None or key is None:
+        return
+    try:
+        ssl.create_default_context(ssl.Purpose.CLIENT_AUTH).load_cert_chain(cert, key, password="")
+    except (OSError, ssl.SSLError) as error:
+        raise Refused(
+            f"cannot use the certificate {cert} with the key {key}: {error.strerror or error}; "
+            "give PEM files that belong together, the key without a passphrase"
+        ) from None
 
 
 class Server(uvicorn.Server):
@@ -44,7 +59,7 @@ class Server(uvicorn.Server):
 
 
 def serve(app: "ASGIApp", settings: Settings, bound: socket.socket, listening: Callable[[], None]) -> None:
-    """Serves until SIGTERM or SIGINT, then ends within GRACE_SECONDS. Raises Refused if the certificate is unusable."""
+    """Serves until SIGTERM or SIGINT, then ends within GRACE_SECONDS and passes the signal on."""
     cert, key = settings.api.tls_cert, settings.api.tls_key
     config = uvicorn.Config(
         app,
@@ -60,10 +75,4 @@ def serve(app: "ASGIApp", settings: Settings, bound: socket.socket, listening: C
         ssl_certfile=str(cert) if cert else None,
         ssl_keyfile=str(key) if key else None,
     )
-    try:
-        config.load()
-    except OSError as error:
-        raise Refused(
-            f"cannot use the certificate {cert} with the key {key}: {error}; see docs/operations.md"
-        ) from None
     Server(config, listening).run(sockets=[bound])

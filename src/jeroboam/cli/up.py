@@ -45,6 +45,10 @@ def up(settings: Settings, progress: Progress, log: Path | None = None) -> None:
 
 
 def _told(number: int, frame: FrameType | None) -> None:
+    if number == signal.SIGHUP:
+        # A closed terminal is a polite end too, by whatever handles one at the moment.
+        signal.raise_signal(signal.SIGTERM)
+        return
     raise Told
 
 
@@ -74,8 +78,8 @@ def _run(settings: Settings, progress: Progress, running: Running, stack: ExitSt
         _say_how_to_go_on(settings, progress)
         progress.close()
 
+    stack.callback(progress, "stopping")
     serve(app, settings, bound, listening)
-    progress("stopping")
 
 
 def _start_keystone(settings: Settings, progress: Progress, stack: ExitStack) -> Supervisor | None:

@@ -132,7 +132,8 @@ class Supervisor:
             for raw in running.stdout:
                 line = raw.decode(errors="replace").rstrip()
                 self._said.append(line)
-                log.info("keystone_says", line=line)
+                if not self._stopping.is_set():  # how it complains about being ended is of no use
+                    log.info("keystone_says", line=line)
         return running.wait()
 
 
