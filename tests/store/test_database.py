@@ -1,3 +1,4 @@
+import asyncio
 import multiprocessing
 import os
 import re
@@ -226,6 +227,21 @@ def test_subscribers_are_called_until_they_leave(db: Database) -> None:
     with db.write():
         pass
     assert calls == [1]
+
+
+def test_a_subscriber_that_is_gone_does_not_spoil_a_commit(db: Database) -> None:
+    loop = asyncio.new_event_loop()
+
+    def call() -> None:
+        loop.call_soon_threadsafe(print)
+
+    leave = db.signal.subscribe(call)
+    loop.close()
+    with db.write() as tx:
+        events.append(tx, an_event())
+    leave()
+    with db.read() as tx:
+        assert events.latest(tx) == 1
 
 
 def _append_event(url: str) -> None:

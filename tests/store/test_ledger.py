@@ -274,6 +274,33 @@ def test_raising_a_limit_serves_the_queue_and_wakes(db: Database) -> None:
         assert work.next_wake(tx) == 20.0
 
 
+def test_a_document_sets_a_whole_tree_or_nothing(db: Database) -> None:
+    def document(team1: int, team2: int) -> dict[str, object]:
+        teams = [{"name": n, "hard_limit": {"containers": h}} for n, h in (("team1", team1), ("team2", team2))]
+        org = {"name": "Org", "hard_limit": {"containers": 20}, "weight": "1/2", "children": teams}
+        return {"hard_limit": {"containers": 50}, "children": [{"name": "Default", "children": [org]}]}
+
+    def hard(tx: Connection) -> list[int]:
+        return [ledger.tree(tx).nodes[node].limits["containers"].hard for node in (ROOT, "org", "team1", "team2")]
+
+    with db.write() as tx:
+        a_cloud(tx)
+        seq = events.latest(tx)
+        planned = ledger.apply(tx, ADMIN, document(15, 5), 7.0, dry_run=True)
+        assert (planned[0].node_id, planned[0].before, planned[0].after) == (ROOT, 100, 50)
+        assert hard(tx) == [100, 16, 8, 8]
+        for dry_run in (True, False):
+            with pytest.raises(QuotaConflict):
+                ledger.apply(tx, ADMIN, document(15, 6), 7.0, dry_run=dry_run)
+        assert (hard(tx), events.latest(tx)) == ([100, 16, 8, 8], seq)
+        assert ledger.apply(tx, ADMIN, document(15, 5), 7.0) == planned
+        assert hard(tx) == [50, 20, 15, 5]
+        assert {e.node_id for e in audit.listing(tx, None) if e.at == 7.0} == {ROOT, "org", "team1", "team2"}
+        assert ledger.apply(tx, ADMIN, document(15, 5), 8.0) == []
+        ledger.set_capacity(tx, {"containers": 60}, 9.0)
+        assert hard(tx)[0] == 50
+
+
 # reservations
 
 

@@ -1,5 +1,7 @@
 from dataclasses import replace
 
+from sqlalchemy import text
+
 from jeroboam.model import container
 from jeroboam.model.container import ContainerStatus, Phase
 from jeroboam.store import objects, work
@@ -174,3 +176,12 @@ def test_an_object_that_was_removed_under_a_lease_takes_no_status(db: Database) 
     assert not finish(db, item, 2.0)
     with db.read() as tx:
         assert objects.find(tx, obj.id) is None
+
+
+def test_an_object_that_cannot_be_read_keeps_nobody_waiting(db: Database) -> None:
+    poison, sound = an_object(at=1.0), an_object(at=2.0)
+    stored(db, poison, sound)
+    with db.write() as tx:
+        tx.execute(text('UPDATE objects SET status = \'{"phase": "Unheard of"}\' WHERE id = :id'), {"id": poison.id})
+    assert take_one(db, 3.0, lease=10.0).object == sound
+    assert next_wake(db) == 13.0

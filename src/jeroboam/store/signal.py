@@ -5,6 +5,7 @@ A signal is a hint. Nothing may depend on it for being right: every waiter has a
 
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 
 POLL_SECONDS = 1.0
 """How often the database is asked whether another process has committed, while anybody waits here."""
@@ -28,7 +29,8 @@ class Signal:
             callbacks = list(self._callbacks.values())
             self._changed.notify_all()
         for callback in callbacks:
-            callback()
+            with suppress(RuntimeError):  # an event loop that has ended: the commit stands all the same
+                callback()
 
     def wait(self, seen: int, timeout: float) -> int:
         """Blocks until the counter differs from `seen`, or for `timeout` seconds; returns the counter."""

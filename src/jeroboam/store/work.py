@@ -5,9 +5,12 @@ Taking it clears `wake_at`, so that whatever is written there before `finish` is
 Every take gives a greater token, and every write says which token it was made under: a zombie writes nothing.
 """
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import structlog
+from pydantic import ValidationError
 from sqlalchemy import ColumnElement, Connection, bindparam, case, func, null, or_, select, update
 
 from jeroboam.model.objects import Object
@@ -18,6 +21,8 @@ from jeroboam.store.ledger.views import ClaimView, Leaving
 from jeroboam.store.objects import COLUMNS, decode
 from jeroboam.store.schema import objects
 from jeroboam.store.wakes import wake
+
+log = structlog.get_logger(__name__)
 
 __all__ = ["ClaimView", "Leaving", "Work", "wake"]
 
@@ -114,7 +119,17 @@ def take(db: Database, owner: str, limit: int, now: float, lease_seconds: float)
     with db.write(notify=False) as tx:
         rows = tx.execute(_TAKE, values).all()
         claims = views.views(tx, [row[-1] for row in rows if row[-1] is not None])
-    return [Work(decode(row), row[-2], claims.get(row[-1])) for row in rows]
+    return [item for row in rows if (item := _work(row, claims)) is not None]
+
+
+def _work(row: Sequence[Any], claims: Mapping[str, ClaimView]) -> Work | None:
+    try:
+        obj = decode(row)
+    except ValidationError as error:
+        # Written by another version, say. Its lease runs out and it is tried again; nobody else has to wait for it.
+        log.error("object.unreadable", object=row[0], kind=row[1], errors=error.error_count())
+        return None
+    return Work(obj, row[-2], claims.get(row[-1]))
 
 
 def finish(

@@ -5,6 +5,7 @@ events for those concerned, in the transaction of the object that it is about.
 from jeroboam.store.ledger.nodes import (
     NodeRow,
     ancestors,
+    apply,
     below,
     ensure_path,
     names,
@@ -38,6 +39,7 @@ __all__ = [
     "VictimView",
     "admit",
     "ancestors",
+    "apply",
     "below",
     "claim",
     "claims",

@@ -45,7 +45,6 @@ def write_reason(reason: object, sentence: str) -> str | None:
 def read_reason(text: str | None) -> Reason | None:
     if text is None:
         return None
-    fields: dict[str, Any] = orjson.loads(text)
-    fields.pop("sentence")
-    helps = tuple(Help(**given) for given in fields.pop("helps"))
-    return Reason(**fields, helps=helps)
+    given: dict[str, Any] = orjson.loads(text)
+    helps = tuple(Help(one["code"], one["node"], one["figures"], one["at"]) for one in given["helps"])
+    return Reason(given["code"], given["node"], given["resource"], given["figures"], given["rule"], helps)

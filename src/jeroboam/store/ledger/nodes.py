@@ -10,6 +10,8 @@ from sqlalchemy import Connection, bindparam, select, update
 from jeroboam.model.errors import NotFound
 from jeroboam.model.events import Event, EventType
 from jeroboam.quota import invariants
+from jeroboam.quota.apply import Change
+from jeroboam.quota.apply import apply as apply_document
 from jeroboam.quota.limits import LimitChange, put_limit, set_limits
 from jeroboam.quota.policy import Policy
 from jeroboam.quota.reasons import QuotaConflict
@@ -147,6 +149,28 @@ def set_node(
     if node_id == ROOT and limits:
         tx.execute(_BY_CAPACITY, {"ids": sorted(limits), "follows": False})
     record(tx, actor, node, before, now)
+
+
+def apply(
+    tx: Connection, actor: Actor, document: object, now: float, *, dry_run: bool = False, force: bool = False
+) -> list[Change]:
+    """Sets a whole tree of limits (the document's top is the cloud), all or nothing; answers what differs. Audited.
+
+    A dry run says the same, and raises the same, but writes nothing. Raises Malformed, QuotaConflict.
+    """
+    books = load.whole(tx)
+    before = {ident: settings(node) for ident, node in books.tree.nodes.items()}
+    changes = apply_document(books.tree, document, force, now)
+    if dry_run or not changes:
+        return changes
+    _share_the_cloud(books.tree)
+    write(tx, books, now)
+    of_root = {change.resource for change in changes if change.node_id == ROOT} - {None}
+    if of_root:
+        tx.execute(_BY_CAPACITY, {"ids": sorted(str(resource) for resource in of_root), "follows": False})
+    for ident in dict.fromkeys(change.node_id for change in changes):
+        record(tx, actor, books.tree.nodes[ident], before[ident], now)
+    return changes
 
 
 def settings(node: Node) -> dict[str, Any]:

@@ -1,5 +1,7 @@
 """Writes back what the engine has changed: the rows of the tree's dirty sets that differ, and nothing else.
 
+Only live claims have a row: a refused one leaves no trace, one that is over is told by events.
+
 Returns how claims have changed, from which events and wake-ups follow.
 """
 
@@ -10,15 +12,12 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
 from jeroboam.quota.reasons import Reason
-from jeroboam.quota.tree import Claim, ClaimState, Tree
+from jeroboam.quota.tree import LIVE, Claim, ClaimState, Tree
 from jeroboam.store.ledger.codecs import write_reason
 from jeroboam.store.ledger.load import IDS, Books, chunks
 from jeroboam.store.ledger.save_nodes import save_nodes
 from jeroboam.store.ledger.save_pledges import save_reclaims, save_reservations
 from jeroboam.store.ledger_schema import claim_amounts, claims
-
-KEPT = frozenset({ClaimState.ADMITTED, ClaimState.WAITING, ClaimState.RECLAIMING, ClaimState.EVICTED})
-"""Claims in these states have a row. A refused one leaves no trace; one that is over is told by events only."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +81,7 @@ def _save_claims(tx: Connection, books: Books, now: float) -> list[Change]:
         for some in chunks(ids)
         for ident, state, leaving, evictions in tx.execute(_OLD_CLAIMS, {"ids": some})
     }
-    kept = [tree.claims[ident] for ident in ids if ident in tree.claims and tree.claims[ident].state in KEPT]
+    kept = [tree.claims[ident] for ident in ids if ident in tree.claims and tree.claims[ident].state in LIVE]
     new = [claim for claim in kept if claim.id not in old]
     again = [claim for claim in kept if claim.id in old]
     over = [ident for ident in ids if ident in old and not _is_kept(tree, ident)]
@@ -98,7 +97,7 @@ def _save_claims(tx: Connection, books: Books, now: float) -> list[Change]:
 
 
 def _is_kept(tree: Tree, ident: str) -> bool:
-    return ident in tree.claims and tree.claims[ident].state in KEPT
+    return ident in tree.claims and tree.claims[ident].state in LIVE
 
 
 def _change(books: Books, ident: str, old: _Old | None) -> Change:
