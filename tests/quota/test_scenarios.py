@@ -54,6 +54,9 @@ def observe(word: str, wanted: Any, answer: dict[str, Any], results: list[Any]) 
             return {claim: answer["claims"].get(claim) for claim in wanted}
         case "used":
             return {name: tree[name]["used"].get("u", 0) for name in wanted}
+        case "held":
+            admitted = [claim.split(".")[0] for claim, state in answer["claims"].items() if state == "admitted"]
+            return {name: admitted.count(name) for name in wanted}
         case "tree":
             return {n: {w: tree[n][w].get("u", 0) for w in words} for n, words in wanted.items()}
         case "gone":
