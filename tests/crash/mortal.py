@@ -1,0 +1,135 @@
+"""A server that is killed at a chosen moment: the real API and the real conductor on the real engine, in one process.
+
+A moment lies before and after each call of the engine and each commit. `python -m` is not used: the process is forked
+from a server that has everything imported, so that each death costs little.
+"""
+
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection
+from starlette.testclient import TestClient
+
+from jeroboam.api.app import create_app
+from jeroboam.api.services import Services
+from jeroboam.backends.docker import DockerBackend
+from jeroboam.conductor import owner
+from jeroboam.conductor.containers import ContainerController
+from jeroboam.conductor.secrets import CredentialStore, SecretBox
+from jeroboam.identity.policy import Policy
+from jeroboam.identity.projects import Place
+from jeroboam.identity.tokens import Caller
+from jeroboam.settings import Settings
+from jeroboam.store import work
+from jeroboam.store.database import Database
+
+PROJECT = "11111111111111111111111111111111"
+DOMAIN = "default"
+TOKEN = {"X-Auth-Token": "the-token", "OpenStack-API-Version": "container 1.40"}
+
+
+class Killer:
+    """Ends the process with SIGKILL at the `at`th moment."""
+
+    def __init__(self, at: int) -> None:
+        self._left = at
+
+    def moment(self) -> None:
+        self._left -= 1
+        if self._left == 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
+class MortalBackend:
+    """The real backend with a moment before and after each call."""
+
+    def __init__(self, backend: DockerBackend, killer: Killer) -> None:
+        self._backend = backend
+        self._killer = killer
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self._backend, name)
+        return self._between(found) if callable(found) else found
+
+    def _between(self, call: Callable[..., Any]) -> Callable[..., Any]:
+        def wrapped(*args: Any, **named: Any) -> Any:
+            self._killer.moment()
+            answer = call(*args, **named)
+            self._killer.moment()
+            return answer
+
+        return wrapped
+
+
+class MortalDatabase(Database):
+    """The real database with a moment before and after each commit."""
+
+    def __init__(self, url: str, killer: Killer) -> None:
+        super().__init__(url)
+        self.killer = killer
+
+    @contextmanager
+    def write(self, *, notify: bool = True) -> Iterator[Connection]:
+        with super().write(notify=notify) as tx:
+            yield tx
+            self.killer.moment()
+        self.killer.moment()
+
+
+@dataclass(frozen=True)
+class Tokens:
+    """One caller, whatever the token."""
+
+    caller: Caller
+
+    def cached(self, token: str) -> Caller | None:
+        return self.caller
+
+    def validate(self, token: str) -> Caller:
+        return self.caller
+
+
+class Tree:
+    def path(self, project_id: str) -> list[Place]:
+        return [Place(PROJECT, "team", "project", True), Place(DOMAIN, "Default", "domain", True)]
+
+
+@dataclass(frozen=True)
+class House:
+    """Where the house stands: enough to open it in any process."""
+
+    settings: Settings
+    engine: str
+
+
+def app_of(house: House, database: Database, backend: Any) -> TestClient:
+    caller = Caller("user", "user", PROJECT, "team", DOMAIN, frozenset({"member", "reader"}), False, time.time() + 3600)
+    box = SecretBox.at(house.settings.data / "secret.key")
+    services = Services(house.settings, database, backend, Tokens(caller), Tree(), Policy(None), box)
+    return TestClient(create_app(services), headers=TOKEN)
+
+
+def live(house: House, at: int, request: tuple[str, str, dict[str, Any] | None]) -> None:
+    """One request, and the conductor's work on it until nothing is due: as far as the killer lets it come."""
+    killer = Killer(0)
+    database = MortalDatabase(house.settings.database_url, killer)
+    real = DockerBackend("engine", house.engine, database.installation)
+    backend: Any = MortalBackend(real, killer)
+    box = SecretBox.at(house.settings.data / "secret.key")
+    controller = ContainerController(database, backend, house.settings, CredentialStore(database, box), time.time)
+    with app_of(house, database, backend) as client:
+        database.killer = killer = Killer(at)
+        backend._killer = killer
+        method, path, body = request
+        answer = client.request(method, path, json=body)
+        assert answer.status_code in (202, 204), answer.text
+        name = owner.new()
+        while items := work.take(database, name, 10, time.time(), 60.0):
+            for item in items:
+                controller.reconcile(item)
+    os._exit(0)
