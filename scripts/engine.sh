@@ -7,7 +7,7 @@ cd "$(dirname "$0")/.."
 . scripts/lib.sh
 action=$1 folder=$(realpath -m "$2")
 # Sockets want short paths, whatever the folder is called.
-short=/tmp/jeroboam-engine-$(printf %s "$folder" | sha256sum | cut -c1-8)
+short=/tmp/jeroboam-demo-$(printf %s "$folder" | sha256sum | cut -c1-8)
 own=unix://$short/docker.sock
 
 answers() { # answers URL
@@ -86,7 +86,7 @@ stop() {
         while as_root kill -0 "$pid" 2>/dev/null; do sleep 0.1; done
         clear_chains
     fi
-    grep -o " $folder/data[^ ]*\| $short[^ ]*" /proc/mounts | sort -r | while read -r mount; do
+    { grep -o " $folder/data[^ ]*\| $short[^ ]*" /proc/mounts || true; } | sort -r | while read -r mount; do
         as_root umount "$mount" || true
     done
     if [ -e "$folder" ] || [ -e "$short" ]; then as_root rm -rf "$folder" "$short"; fi
