@@ -1,4 +1,4 @@
-"""Dominant shares and counters, in figures. Sources: kueue fair_sharing_test.go, resource_test.go (additive reading)."""
+"""Dominant shares and counters, in figures. Sources: kueue fair_sharing_test.go, resource_test.go (additive)."""
 
 from fractions import Fraction
 from typing import Any

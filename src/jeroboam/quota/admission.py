@@ -8,7 +8,7 @@ from jeroboam.quota.charging import adjust, charge, close_reclaim, credit, open_
 from jeroboam.quota.deciding import decide
 from jeroboam.quota.decision import ADMITTED, NOTHING_FOLLOWS, Decision, Request, Settled
 from jeroboam.quota.policy import Shortage
-from jeroboam.quota.reasons import Reason
+from jeroboam.quota.reasons import Help, Reason
 from jeroboam.quota.settling import as_request, end_reservation, settle
 from jeroboam.quota.tree import PENDING, Claim, ClaimState, Tree
 
@@ -165,7 +165,10 @@ def resize(tree: Tree, claim_id: str, amounts: dict[str, int], now: float) -> De
         decision = decide(tree, asked, now)
         if decision.outcome != "admitted":
             adjust(tree, claim, {r: -d for r, d in shrinks.items()})
-            return Decision("refused", reason=decision.reason, needs_whole_tree=decision.needs_whole_tree)
+            reason = decision.reason or Reason(
+                "needs_reclaim", claim.node_id, rule="growth takes from nobody", helps=(Help("ask_separately"),)
+            )
+            return Decision("refused", reason=reason, needs_whole_tree=decision.needs_whole_tree)
         adjust(tree, claim, grows)
     if shrinks:
         settle(tree, now)

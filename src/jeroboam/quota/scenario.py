@@ -1,5 +1,6 @@
 """Reads what the simulator is given: checks its form, and scales its fractions to whole units."""
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import fields
 from fractions import Fraction
@@ -14,6 +15,7 @@ Where = tuple[str | int, ...]
 """The keys and indices that lead to a place in the document."""
 
 MAX_DEPTH = 32
+_NUMBER = re.compile(r"-?\d{1,18}(\.\d{1,17})?([eE][-+]?\d{1,2})?|-?\d{1,18}/[1-9]\d{0,8}", re.ASCII)
 _AMOUNTS = ("hard_limit", "lend_limit", "borrow_limit", "reserved", "amount")
 
 
@@ -44,10 +46,10 @@ def number(value: Any, where: Where) -> Fraction:
     """A finite number, written as one or as text (0.5, "1/2")."""
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         raise BadScenario(where, "should be a number")
-    try:
-        return Fraction(str(value))
-    except (ValueError, ZeroDivisionError) as error:
-        raise BadScenario(where, "should be a finite number") from error
+    written = str(value)
+    if not _NUMBER.fullmatch(written):
+        raise BadScenario(where, "should be a finite number of at most 18 digits")
+    return Fraction(written)
 
 
 def text(value: Any, where: Where) -> str:
@@ -63,6 +65,14 @@ class Units:
         self._scale: dict[str, int] = {}
         for resource, value in _written(document, 0):
             self._scale[resource] = lcm(self._scale.get(resource, 1), value.denominator)
+
+    def amounts(self, value: Any, where: Where) -> Amounts:
+        """{resource: units}, none of them below 0."""
+        found = self.inward(value, where)
+        for resource, units in found.items():
+            if units < 0:
+                raise BadScenario((*where, resource), "should not be below 0")
+        return found
 
     def inward(self, value: Any, where: Where) -> Amounts:
         """{resource: units}; -1 stays -1."""

@@ -45,8 +45,7 @@ _WHY = {
     "below_itself": "cannot move {node} below itself",
     "exists": "cannot add {node}: it is there already",
     "not_charged": "cannot resize this claim: it is not admitted, or it is leaving",
-    "not_evicted": "cannot queue this claim again: it is {state}",
-    "bad_document": "cannot apply the document",
+    "needs_reclaim": "cannot grow this claim: others would have to leave for it, and growth takes from nobody",
 }
 
 _HELP = {
@@ -63,6 +62,7 @@ _HELP = {
     "drain": "release or move what is there first",
     "lower_priority": "ask with a priority of {maximum} or less",
     "set_limit": "an admin can set a limit for it on the cloud, and a manager below",
+    "ask_separately": "ask for the difference in a claim of its own: that may reclaim",
     "release_first": "whoever borrows has to give it back first",
 }
 

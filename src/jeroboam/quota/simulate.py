@@ -12,14 +12,13 @@ from jeroboam.quota.admission import admit_now, evict_due, release, requeue, res
 from jeroboam.quota.decision import Decision, Request
 from jeroboam.quota.limits import KEEP, LimitChange, add_node, extend, move, remove, reserve, set_limits
 from jeroboam.quota.reasons import QuotaConflict, Reason
+from jeroboam.quota.report import Report, Result
 from jeroboam.quota.scenario import BadScenario, Where, limits, mapping, number, policy, text
 from jeroboam.quota.settling import end_reservation, settle
 from jeroboam.quota.start import Start, age, weight
-from jeroboam.quota.tree import UNLIMITED, ClaimState, Node
-from jeroboam.quota.view import WORDS, tree_view
+from jeroboam.quota.tree import ClaimState
+from jeroboam.quota.view import tree_view
 
-Result = dict[str, Any]
-_SHOWN = tuple(w for w in WORDS if w not in ("lend_limit", "borrow_limit"))
 _SET = {"project", "hard_limit", "lend_limit", "borrow_limit", "weight", "policy", "child_defaults", "force"}
 
 
@@ -32,6 +31,7 @@ class Simulation:
     def __init__(self, document: Any) -> None:
         self.start = Start(document)
         self.tree = self.start.tree
+        self.report = Report(self.start)
         self.now = 0.0
         self._kinds: dict[str, Callable[[Any, Where], list[Result]]] = {
             "claim": self._claim,
@@ -51,7 +51,7 @@ class Simulation:
     def run(self) -> Result:
         steps = [self._step(i, step) for i, step in enumerate(self.start.steps)]
         states = {c.id: c.state.value for c in self.tree.claims.values() if not c.reserves}
-        return {"steps": steps, "tree": self._view(tree_view(self.tree)), "claims": states}
+        return {"steps": steps, "tree": self.report.view(tree_view(self.tree)), "claims": states}
 
     def _step(self, index: int, written: Any) -> Result:
         where: Where = ("steps", index)
@@ -94,7 +94,7 @@ class Simulation:
                 claim.reclaimable,
                 claim.order,
             )
-            results.append(self._answer(claim.id, admit_now(self.tree, request, self.now)))
+            results.append(self.report.answer(claim.id, admit_now(self.tree, request, self.now)))
         return results
 
     def _release(self, details: Any, where: Where) -> list[Result]:
@@ -106,7 +106,7 @@ class Simulation:
                 settle(self.tree, self.now)
             claim = self.tree.claims.get(name)
             if claim is None and not reservation:
-                results.append(self._answer(name, Decision("refused", reason=Reason("unknown_claim"))))
+                results.append(self.report.answer(name, Decision("refused", reason=Reason("unknown_claim"))))
                 continue
             if not reservation:
                 release(self.tree, name, self.now)
@@ -119,7 +119,7 @@ class Simulation:
         for name in self._ids(details, where):
             self.start.order += 1
             order = age(number(self.now, where), self.start.order)
-            results.append(self._answer(name, requeue(self.tree, name, self.now, order)))
+            results.append(self.report.answer(name, requeue(self.tree, name, self.now, order)))
         return results
 
     def _ids(self, details: Any, where: Where) -> list[str]:
@@ -129,14 +129,14 @@ class Simulation:
     def _resize(self, details: Any, where: Where) -> list[Result]:
         spec = mapping(details, where, {"id", "amount"})
         name = text(spec.get("id"), (*where, "id"))
-        amounts = self.start.units.inward(spec.get("amount"), (*where, "amount"))
-        return [self._answer(name, resize(self.tree, name, amounts, self.now))]
+        amounts = self.start.units.amounts(spec.get("amount"), (*where, "amount"))
+        return [self.report.answer(name, resize(self.tree, name, amounts, self.now))]
 
     def _reserve(self, details: Any, where: Where) -> list[Result]:
         spec = mapping(details, where, {"project", "id", "amount", "until"})
         name = text(spec.get("id"), (*where, "id"))
         node_id = self.start.node_id(spec.get("project"), (*where, "project"))
-        amounts = self.start.units.inward(spec.get("amount"), (*where, "amount"))
+        amounts = self.start.units.amounts(spec.get("amount"), (*where, "amount"))
         until = None if spec.get("until") is None else float(number(spec["until"], (*where, "until")))
         self.start.order += 1
         order = age(number(self.now, where), self.start.order)
@@ -144,7 +144,7 @@ class Simulation:
         if decision.outcome == "reclaiming" and decision.deadline is not None and decision.deadline <= self.now:
             evict_due(self.tree, self.now)
             decision = Decision("admitted", decision.victims)
-        return [self._answer(name, decision)]
+        return [self.report.answer(name, decision)]
 
     def _extend(self, details: Any, where: Where) -> list[Result]:
         spec = mapping(details, where, {"id", "until"})
@@ -179,7 +179,7 @@ class Simulation:
         try:
             change()
         except QuotaConflict as refused:
-            return {**about, "outcome": "refused", "reason": self._reason(refused.reason)}
+            return {**about, "outcome": "refused", "reason": self.report.reason(refused.reason)}
         return {**about, "outcome": "done"}
 
     def _set(self, details: Any, where: Where) -> list[Result]:
@@ -267,49 +267,3 @@ class Simulation:
             self.tree, self.start.own, self.start.ids = kept
             self.start.tree = self.tree
         return result
-
-    def _answer(self, name: str, decision: Decision) -> Result:
-        result: Result = {"id": name, "outcome": decision.outcome, "victims": list(decision.victims)}
-        if decision.reason is not None:
-            result["reason"] = self._reason(decision.reason)
-        if decision.deadline is not None:
-            result["deadline"] = decision.deadline
-        return result
-
-    def _reason(self, reason: Reason) -> Result:
-        """As data in the file's names and units, with the sentence."""
-        names = {n.id: n.name for n in self.tree.nodes.values()}
-
-        def shown(figures: Mapping[str, int]) -> Result:
-            return {k: self._units_of(reason.resource, k, v) for k, v in figures.items()}
-
-        data = reason.as_dict()
-        data["node"] = names.get(reason.node or "", reason.node)
-        data["figures"] = shown(reason.figures)
-        for help_ in data["helps"]:
-            help_["node"] = names.get(help_["node"] or "", help_["node"])
-            help_["figures"] = shown(help_["figures"])
-        out = self.start.units.out
-        data["sentence"] = reason.sentence(names, lambda resource, units: f"{out(resource, units):g}")
-        return data
-
-    def _units_of(self, resource: str | None, word: str, value: int) -> int | float:
-        if resource is None or value == UNLIMITED or word == "count":
-            return value
-        return self.start.units.out(resource, value)
-
-    def _view(self, view: Mapping[str, Any]) -> Result:
-        node = self.tree.nodes[view["id"]]
-        shown: Result = {"name": view["name"]}
-        for word in _SHOWN:
-            figures = dict(view[word])
-            if word == "hard_limit" and self.start.additive:
-                figures = {r: self.start.own[node.id].get(r, 0) for r in figures}
-            shown[word] = {r: self._figure(node, r, word, v) for r, v in figures.items()}
-        shown["children"] = [self._view(c) for c in view["children"]]
-        return shown
-
-    def _figure(self, node: Node, resource: str, word: str, value: int) -> int | float:
-        endless = node.limit(resource).hard < 0 and word in ("hard_limit", "free")
-        endless = endless or (value == UNLIMITED and word in ("deserved", "fair_now"))
-        return UNLIMITED if endless else self.start.units.out(resource, value)

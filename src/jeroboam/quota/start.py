@@ -127,9 +127,8 @@ class Start:
             node.child_defaults = limits(mapping(spec["child_defaults"], place, allowed), self.units, {}, place)
 
     def _reserve(self, tree: Tree, spec: Mapping[str, Any], node: Node, where: Where) -> None:
-        amounts = self.units.inward(spec.get("reserved") or {}, (*where, "reserved"))
-        amounts = {r: a for r, a in amounts.items() if a > 0}
-        if amounts:
+        amounts = self.units.amounts(spec.get("reserved") or {}, (*where, "reserved"))
+        if any(amounts.values()):
             held = Reservation(f"{node.name}:reserved", node.id, amounts)
             tree.reservations[held.id] = held
             for resource, amount in amounts.items():
@@ -143,7 +142,7 @@ class Start:
         if not 0 < count <= MANY:
             raise BadScenario((*where, "count"), f"should be 1 to {MANY}")
         node_id = self.node_id(spec.get("project"), (*where, "project"))
-        amounts = {r: a for r, a in self.units.inward(spec.get("amount"), (*where, "amount")).items() if a}
+        amounts = {r: a for r, a in self.units.amounts(spec.get("amount"), (*where, "amount")).items() if a}
         priority = int(number(spec.get("priority", DEFAULT_PRIORITY), (*where, "priority")))
         at = number(spec.get("at", 0), (*where, "at"))
         try:

@@ -1,0 +1,66 @@
+"""Writes down what a simulation saw: in the names and units of the document that it was given."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from jeroboam.quota.decision import Decision
+from jeroboam.quota.reasons import Reason
+from jeroboam.quota.start import Start
+from jeroboam.quota.tree import UNLIMITED, Node
+from jeroboam.quota.view import WORDS
+
+Result = dict[str, Any]
+_SHOWN = tuple(w for w in WORDS if w not in ("lend_limit", "borrow_limit"))
+
+
+class Report:
+    """`start` knows the tree, the names, the units and the reading."""
+
+    def __init__(self, start: Start) -> None:
+        self.start = start
+
+    def answer(self, name: str, decision: Decision) -> Result:
+        result: Result = {"id": name, "outcome": decision.outcome, "victims": list(decision.victims)}
+        if decision.reason is not None:
+            result["reason"] = self.reason(decision.reason)
+        if decision.deadline is not None:
+            result["deadline"] = decision.deadline
+        return result
+
+    def reason(self, reason: Reason) -> Result:
+        """As data in the file's names and units, with the sentence."""
+        names = {n.id: n.name for n in self.start.tree.nodes.values()}
+
+        def shown(figures: Mapping[str, int]) -> Result:
+            return {k: self._units_of(reason.resource, k, v) for k, v in figures.items()}
+
+        data = reason.as_dict()
+        data["node"] = names.get(reason.node or "", reason.node)
+        data["figures"] = shown(reason.figures)
+        for help_ in data["helps"]:
+            help_["node"] = names.get(help_["node"] or "", help_["node"])
+            help_["figures"] = shown(help_["figures"])
+        out = self.start.units.out
+        data["sentence"] = reason.sentence(names, lambda resource, units: f"{out(resource, units):g}")
+        return data
+
+    def _units_of(self, resource: str | None, word: str, value: int) -> int | float:
+        if resource is None or value == UNLIMITED or word == "count":
+            return value
+        return self.start.units.out(resource, value)
+
+    def view(self, view: Mapping[str, Any]) -> Result:
+        node = self.start.tree.nodes[view["id"]]
+        shown: Result = {"name": view["name"]}
+        for word in _SHOWN:
+            figures = dict(view[word])
+            if word == "hard_limit" and self.start.additive:
+                figures = {r: self.start.own[node.id].get(r, 0) for r in figures}
+            shown[word] = {r: self._figure(node, r, word, v) for r, v in figures.items()}
+        shown["children"] = [self.view(c) for c in view["children"]]
+        return shown
+
+    def _figure(self, node: Node, resource: str, word: str, value: int) -> int | float:
+        endless = node.limit(resource).hard < 0 and word in ("hard_limit", "free")
+        endless = endless or (value == UNLIMITED and word in ("deserved", "fair_now"))
+        return UNLIMITED if endless else self.start.units.out(resource, value)

@@ -1,0 +1,120 @@
+"""The simulator's form: what it answers, in the units of the file, and how it refuses a bad one."""
+
+from typing import Any
+
+import pytest
+
+from jeroboam.quota.scenario import BadScenario
+from jeroboam.quota.simulate import simulate
+
+TREE = {
+    "name": "org",
+    "hard_limit": {"u": 16},
+    "children": [{"name": "T1", "hard_limit": {"u": 8}}, {"name": "T2", "hard_limit": {"u": 8}}],
+}
+
+
+def test_the_form_of_the_answer() -> None:
+    held = [{"project": "T2", "id": "b", "amount": {"u": 1}, "count": 16, "priority": 0}]
+    steps = [{"claim": {"project": "T1", "id": "a", "amount": {"u": 1}, "count": 2}}, {"release": {"id": "a1"}}]
+    answer = simulate({"tree": TREE, "claims": held, "steps": steps})
+    assert answer["steps"] == [
+        {
+            "step": 1,
+            "results": [
+                {"id": "a1", "outcome": "admitted", "victims": ["b16"]},
+                {"id": "a2", "outcome": "admitted", "victims": ["b15"]},
+            ],
+            "evicted": ["b15", "b16"],
+            "admitted": [],
+        },
+        {"step": 2, "results": [{"id": "a1", "outcome": "released", "victims": []}], "evicted": [], "admitted": []},
+    ]
+    assert answer["claims"]["b16"] == "evicted"
+    top = {k: v for k, v in answer["tree"].items() if k != "children"}
+    assert top == {
+        "name": "org",
+        "hard_limit": {"u": 16},
+        "used": {"u": 0},
+        "reserved": {"u": 0},
+        "allocated": {"u": 16},
+        "free": {"u": 0},
+        "borrowed": {"u": 0},
+        "lent": {"u": 0},
+        "deserved": {"u": 16},
+        "fair_now": {"u": 16},
+        "debt": {"u": 0},
+    }
+    assert [c["used"]["u"] for c in answer["tree"]["children"]] == [1, 14]
+
+
+def test_fractions_come_back_in_the_units_of_the_file() -> None:
+    steps = [
+        {"claim": {"project": "T1", "id": "a", "amount": {"u": 0.25}}},
+        {"claim": {"project": "T1", "id": "b", "amount": {"u": "50/3"}}},
+    ]
+    answer = simulate({"tree": TREE, "steps": steps})
+    assert answer["tree"]["children"][0]["used"] == {"u": 0.25}
+    reason = answer["steps"][1]["results"][0]["reason"]
+    assert reason["figures"]["available"] == 15.75
+    assert reason["node"] == "org"
+
+
+def test_a_queued_request_is_listed_when_it_is_admitted() -> None:
+    wait = {"claim": {"project": "T1", "id": "w", "amount": {"u": 9}, "shortage": "wait"}}
+    full = {"claim": {"project": "T2", "id": "b", "amount": {"u": 8}}}
+    answer = simulate({"tree": TREE, "steps": [full, wait, {"release": {"id": "b"}}]})
+    assert answer["steps"][1]["results"][0]["outcome"] == "waiting"
+    assert answer["steps"][2]["admitted"] == ["w"]
+
+
+@pytest.mark.parametrize(
+    ("document", "where"),
+    [
+        ([], ()),
+        ({}, ("tree",)),
+        ({"tree": TREE, "stepps": []}, ("stepps",)),
+        ({"tree": {"name": "r", "children": [{"name": "a"}, {"name": "a"}]}}, ("tree", "children", 1, "name")),
+        ({"tree": {"name": "r", "hard_limit": {"u": "many"}}}, ("tree", "hard_limit", "u")),
+        ({"tree": {"name": "r", "hard_limit": {"u": float("nan")}}}, ("tree", "hard_limit", "u")),
+        ({"tree": {"name": "r", "hard_limit": {"u": True}}}, ("tree", "hard_limit", "u")),
+        ({"tree": {"name": "r", "weight": -1}}, ("tree", "weight")),
+        ({"tree": TREE, "policy": {"reclaim": "some"}}, ("policy", "reclaim")),
+        ({"tree": TREE, "reading": "sideways"}, ("reading",)),
+        ({"tree": TREE, "steps": [{"explode": {}}]}, ("steps", 0, "explode")),
+        ({"tree": TREE, "steps": [{}]}, ("steps", 0)),
+        (
+            {"tree": TREE, "steps": [{"claim": {"project": "T9", "id": "x", "amount": {"u": 1}}}]},
+            ("steps", 0, "claim", "project"),
+        ),
+        (
+            {"tree": TREE, "steps": [{"claim": {"project": "T1", "id": "x", "amount": {"u": -3}}}]},
+            ("steps", 0, "claim", "amount", "u"),
+        ),
+        (
+            {"tree": TREE, "steps": [{"claim": {"project": "T1", "id": "x", "amount": {"u": 1}, "count": 10**9}}]},
+            ("steps", 0, "claim", "count"),
+        ),
+        (
+            {"tree": TREE, "claims": [{"project": "T1", "id": "x", "amount": {"gpu": 1}}]},
+            ("claims", 0, "amount", "gpu"),
+        ),
+        ({"tree": TREE, "claims": [{"project": "T1", "id": "x", "amount": {"u": -1}}]}, ("claims", 0, "amount", "u")),
+        ({"tree": {"name": "r", "hard_limit": {"u": "1e999999999"}}}, ("tree", "hard_limit", "u")),
+        ({"tree": {"name": "r", "hard_limit": {"u": "1/0"}}}, ("tree", "hard_limit", "u")),
+        ({"tree": TREE, "steps": [{"advance": {"seconds": -1}}]}, ("steps", 0, "advance", "seconds")),
+    ],
+)
+def test_a_bad_file_is_refused_with_the_place(document: Any, where: tuple[str | int, ...]) -> None:
+    with pytest.raises(BadScenario) as refused:
+        simulate(document)
+    assert refused.value.where == where
+    assert str(refused.value).startswith("cannot simulate")
+
+
+def test_a_file_that_is_nested_too_deeply_is_refused() -> None:
+    tree: dict[str, Any] = {"name": "n"}
+    for depth in range(2000):
+        tree = {"name": f"n{depth}", "children": [tree]}
+    with pytest.raises(BadScenario, match="nested too deeply"):
+        simulate({"tree": tree})
