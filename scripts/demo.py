@@ -140,7 +140,7 @@ def clear(teams: Sequence[Cloud]) -> None:
         return
     for team, container in left:
         team.containers.delete(container.uuid, force=True)
-    until("removing the containers of the last run", lambda: not any(t.containers.list() for t in teams), lambda: "…")
+    until("the containers of the last run go", lambda: not any(t.containers.list() for t in teams), lambda: "gone")
 
 
 def set_limits(system: Cloud, org: Cloud, teams: Sequence[Cloud]) -> None:
@@ -220,7 +220,7 @@ def scene_borrow(team2: Cloud, org: Cloud) -> None:
 
 
 def scene_reclaim(team1: Cloud, team2: Cloud, org: Cloud) -> None:
-    title(f"3. team1 asks for 4 more: they are its own, so team2 gives them back within {GRACE_SECONDS} s")
+    title(f"3. team1 asks for 4 more: team2 gives them back ({GRACE_SECONDS} s of grace)")
     since = last_event(org)
     ids = team1.create(4, first=5)
     waiting = team1.containers.get(ids[0])

@@ -22,9 +22,10 @@ class Tokens(Protocol):
 
 
 class ProjectTree(Protocol):
-    """Where a project hangs: itself, its parents, its domain. Raises NotFound, Unavailable."""
+    """Where a project hangs: itself, its parents, its domain. Both raise NotFound, Unavailable."""
 
     def path(self, project_id: str) -> Sequence[Place]: ...
+    def find(self, name_or_id: str) -> Place: ...
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,7 @@ def run_api(settings: Settings) -> None:
         bound = listen(settings)
         stack.callback(bound.close)
         base = wiring.open_base(settings, stack)
-        app = wiring.make_app(base, stack)
+        app = wiring.make_app(wiring.make_services(base, stack))
         serve(app, settings, bound, lambda: progress(f"the API answers at {settings.public_url}"))
 
 

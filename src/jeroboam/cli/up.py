@@ -64,12 +64,15 @@ def _run(settings: Settings, progress: Progress, running: Running, stack: ExitSt
     from jeroboam.cli import wiring
 
     base = wiring.open_base(settings, stack)
-    app = wiring.make_app(base, stack)
+    services = wiring.make_services(base, stack)
+    app = wiring.make_app(services)
     why = wiring.engine_says(base)
     progress(f"the engine at {settings.engine.url} answers" if why is None else f"no engine yet: {why}")
     wiring.start_conductor(base, stack)
     if keystone is not None:
         _await(keystone, progress)
+        if wiring.set_example_limits(services):
+            progress("the example organisation has 16 containers, each of its teams 8 of them")
 
     # 4. Requests, until somebody tells us to stop.
     def listening() -> None:

@@ -9,6 +9,7 @@ from jeroboam.api.app import create_app
 from jeroboam.api.services import Services
 from jeroboam.backends.docker import Deadlines, DockerBackend
 from jeroboam.backends.errors import BackendError
+from jeroboam.cli import example
 from jeroboam.cli.errors import Refused
 from jeroboam.conductor.main import Conductor
 from jeroboam.conductor.secrets import SecretBox
@@ -16,7 +17,7 @@ from jeroboam.identity.keystone import Keystone
 from jeroboam.identity.policy import Policy
 from jeroboam.identity.projects import Projects
 from jeroboam.identity.tokens import TokenValidator
-from jeroboam.model.errors import Unavailable
+from jeroboam.model.errors import Problem, Unavailable
 from jeroboam.settings import Settings
 from jeroboam.store.database import Database
 
@@ -57,8 +58,8 @@ def start_conductor(base: Base, stack: ExitStack) -> None:
     stack.callback(conductor.stop, STOP_SECONDS)
 
 
-def make_app(base: Base, stack: ExitStack) -> FastAPI:
-    """The API. Raises Refused where the operator's policy cannot be used."""
+def make_services(base: Base, stack: ExitStack) -> Services:
+    """What the API works with. Raises Refused where the operator's policy cannot be used."""
     settings = base.settings
     try:
         policy = Policy(settings.policy_file)
@@ -66,7 +67,7 @@ def make_app(base: Base, stack: ExitStack) -> FastAPI:
         raise Refused(str(error)) from None
     keystone = Keystone(settings)
     stack.callback(keystone.close)
-    services = Services(
+    return Services(
         settings=settings,
         database=base.database,
         backend=base.backend,
@@ -75,6 +76,9 @@ def make_app(base: Base, stack: ExitStack) -> FastAPI:
         policy=policy,
         secrets=base.secrets,
     )
+
+
+def make_app(services: Services) -> FastAPI:
     return create_app(services)
 
 
@@ -85,3 +89,11 @@ def engine_says(base: Base) -> str | None:
     except (BackendError, Unavailable) as error:
         return str(error)
     return None
+
+
+def set_example_limits(services: Services) -> bool:
+    """At the first start only; whether it was. Raises Refused."""
+    try:
+        return example.set_limits(services)
+    except Problem as error:
+        raise Refused(str(error)) from None

@@ -1,6 +1,8 @@
 """From an image's name to its id: pull policies, credentials, and who may run what was pulled privately."""
 
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from jeroboam.backends.base import Backend, Credentials, PullProgress
 from jeroboam.backends.errors import ImageDenied, ImageMissing
@@ -21,6 +23,8 @@ class Images:
     def __init__(self, database: Database, backend: Backend) -> None:
         self._database = database
         self._backend = backend
+        self._private_pulls = 0
+        self._pulled = threading.Condition()
 
     def resolve(
         self, project_id: str, spec: ContainerSpec, credentials: Credentials | None, progress: Progress | None = None
@@ -39,18 +43,48 @@ class Images:
                 f"cannot run {spec.image}: an image that the project has not pulled cannot be named by id: "
                 "use its repository name, with --registry for credentials"
             )
-        image_id = self._backend.pull(spec.image, credentials, progress)
-        self._record(project_id, image_id, private=credentials is not None)
+        if credentials is None:
+            return self._pull(project_id, spec.image, None, progress)
+        with self._privately():
+            return self._pull(project_id, spec.image, credentials, progress)
+
+    def _pull(self, project_id: str, reference: str, credentials: Credentials | None, progress: Progress | None) -> str:
+        """A public image stays public however it is pulled later: anybody could have had it."""
+        image_id = self._backend.pull(reference, credentials, progress)
+        with self._database.write() as tx:
+            grants.record(tx, image_id, private=credentials is not None, project_id=project_id)
         return image_id
 
+    @contextmanager
+    def _privately(self) -> Iterator[None]:
+        """While it lasts, an image that nobody knows may be the one that is being pulled."""
+        with self._pulled:
+            self._private_pulls += 1
+        try:
+            yield
+        finally:
+            with self._pulled:
+                self._private_pulls -= 1
+                self._pulled.notify_all()
+
     def _allowed(self, project_id: str, image_id: str) -> bool:
+        if not self._known(image_id):
+            self._adopt(image_id)
         with self._database.read() as tx:
             return grants.allowed(tx, project_id, image_id)
 
-    def _record(self, project_id: str, image_id: str, *, private: bool) -> None:
-        """A public image stays public however it is pulled later: anybody could have had it."""
-        with self._database.write() as tx:
-            grants.record(tx, image_id, private=private, project_id=project_id)
+    def _adopt(self, image_id: str) -> None:
+        """An image that nobody has pulled through us is the operator's, and everybody's from its first use on."""
+        with self._pulled:
+            while not self._known(image_id) and self._private_pulls:
+                self._pulled.wait()
+            if not self._known(image_id):
+                with self._database.write() as tx:
+                    grants.record(tx, image_id, private=False, project_id=None)
+
+    def _known(self, image_id: str) -> bool:
+        with self._database.read() as tx:
+            return grants.known(tx, image_id) is not None
 
 
 def _is_id(reference: str) -> bool:

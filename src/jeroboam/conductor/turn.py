@@ -6,6 +6,7 @@ from jeroboam.conductor.definitions import Container, Surroundings
 from jeroboam.model.container import ContainerStatus
 from jeroboam.model.events import Event, EventType
 from jeroboam.planning.container import Charge, Desired, Hold
+from jeroboam.planning.report import queued, taking_back
 from jeroboam.quota.tree import ClaimState
 from jeroboam.store.work import ClaimView, Work
 
@@ -50,6 +51,8 @@ def charge_of(claim: ClaimView | None) -> Charge:
             if claim.leaving is None:
                 return Charge()
             return Charge(evict_at=claim.leaving.deadline, claimant=claim.leaving.by_project)
-        case ClaimState.WAITING | ClaimState.RECLAIMING:
-            return Charge(Hold.WAITING, claim.reason, claim.deadline)
+        case ClaimState.RECLAIMING:
+            return Charge(Hold.WAITING, taking_back(len(claim.victims), claim.deadline), claim.deadline)
+        case ClaimState.WAITING:
+            return Charge(Hold.WAITING, queued(claim.reason))
     return Charge(Hold.EVICTED)

@@ -117,6 +117,17 @@ EVICTED = (
 )
 
 
+def taking_back(count: int, deadline: float | None) -> str:
+    """What a container says that waits for `count` others to leave, by `deadline`."""
+    until = "" if deadline is None else f", until {clock(deadline)} at the latest"
+    return f"Waits for capacity that is being taken back from {count} other container(s){until}."
+
+
+def queued(why: str = "") -> str:
+    """What a container says that waits in the queue; `why`: where it does not fit."""
+    return "Waits in the queue of the quota for what others release" + (f": {why}" if why else ".")
+
+
 def leaving(at: float) -> str:
     return f"Runs on borrowed capacity that its owner takes back: it will be stopped at {clock(at)}."
 

@@ -9,6 +9,7 @@ from jeroboam.api.context import Context
 from jeroboam.api.respond import iso
 from jeroboam.model.errors import QuotaRefused
 from jeroboam.model.quantities import MEMORY, VCPUS
+from jeroboam.planning.report import queued, taking_back
 from jeroboam.quota.decision import Decision
 from jeroboam.quota.reasons import Help, Reason
 from jeroboam.store import ledger
@@ -43,13 +44,9 @@ def data(reason: Reason, names: Mapping[str, str]) -> dict[str, Any]:
 
 def waiting(decision: Decision) -> str:
     """What a request that is accepted and has to wait says of itself; "" where it does not wait."""
-    until = "" if decision.deadline is None else f" by {iso(decision.deadline)}"
     if decision.outcome == "reclaiming":
-        count = len(decision.victims)
-        return f"Waits for capacity that is being taken back from {count} other container(s){until}."
-    if decision.outcome == "waiting":
-        return "Waits in the queue of the quota: it is admitted when others release what it needs."
-    return ""
+        return taking_back(len(decision.victims), decision.deadline)
+    return queued() if decision.outcome == "waiting" else ""
 
 
 def amount(resource: str, units: int) -> str:

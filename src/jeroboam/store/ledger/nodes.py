@@ -55,6 +55,7 @@ _ANCESTORS = (
 _below = select(nodes.c.id).where(nodes.c.id == bindparam("top")).cte("below", recursive=True)
 _below = _below.union_all(select(nodes.c.id).where(nodes.c.parent_id == _below.c.id))
 _BELOW = select(_below.c.id)
+_ANY_PROJECT = select(nodes.c.id).where(nodes.c.kind == "project").limit(1)
 _ROOT_LIMITS = select(limits.c.resource, limits.c.hard, limits.c.by_capacity).where(limits.c.node_id == ROOT)
 _BY_CAPACITY = (
     update(limits).where(limits.c.node_id == ROOT, limits.c.resource.in_(IDS)).values(by_capacity=bindparam("follows"))
@@ -207,6 +208,11 @@ def below(tx: Connection, node_id: str) -> list[str]:
 def names(tx: Connection, node_ids: Iterable[str]) -> dict[str, str]:
     """{id: name} of those that are in the tree."""
     return {row.id: row.name for row in _rows(tx, node_ids)}
+
+
+def has_projects(tx: Connection) -> bool:
+    """Whether anybody has used the tree yet."""
+    return tx.execute(_ANY_PROJECT).first() is not None
 
 
 def node(tx: Connection, node_id: str) -> NodeRow:
