@@ -97,18 +97,12 @@ def _phase(desired: Desired, seen: Observed | None) -> Phase:
 def _quota(desired: Desired, now: float) -> Condition:
     charge = desired.charge
     if charge.hold is Hold.WAITING:
-        return Condition(ConditionType.QUOTA_RESERVED, False, "Waiting", waiting(charge), now, charge.deadline)
+        return Condition(ConditionType.QUOTA_RESERVED, False, "Waiting", charge.reason, now, charge.deadline)
     if charge.hold is Hold.EVICTED:
         return Condition(ConditionType.QUOTA_RESERVED, False, "Evicted", EVICTED, now)
     if charge.evict_at is not None:
         return Condition(ConditionType.QUOTA_RESERVED, True, "Leaving", leaving(charge.evict_at), now, charge.evict_at)
     return Condition(ConditionType.QUOTA_RESERVED, True, "Admitted", since=now)
-
-
-def waiting(charge: Charge) -> str:
-    if charge.deadline is not None:
-        return f"Waits for capacity that is being taken back from others by {clock(charge.deadline)}."
-    return f"Waits in the queue of the quota: {charge.reason or 'it is admitted when others release what it needs.'}"
 
 
 EVICTED = (
@@ -140,7 +134,7 @@ def clock(at: float) -> str:
 def _reason(desired: Desired, seen: Observed | None) -> str:
     charge = desired.charge
     if charge.hold is Hold.WAITING:
-        return waiting(charge)
+        return charge.reason
     if charge.hold is Hold.EVICTED:
         return EVICTED
     if charge.evict_at is not None:

@@ -89,7 +89,8 @@ def _nested(node: Node, parts: dict[str, _Part], queued: Trial) -> dict[str, Any
     view: dict[str, Any] = {"id": node.id, "name": node.name, **_figures(node, parts)}
     resources = sorted({*parts, *(r for c in node.children.values() for r in (*c.limits, *c.subtree))})
     below = {r: _parts(node, r, parts.get(r, _Part(0, 0, Flow())), queued) for r in resources} if node.children else {}
-    view["children"] = [_nested(c, {r: below[r][c.id] for r in resources}, queued) for c in node.children.values()]
+    children = sorted(node.children.values(), key=lambda child: (child.name, child.id))
+    view["children"] = [_nested(c, {r: below[r][c.id] for r in resources}, queued) for c in children]
     return view
 
 
