@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from jeroboam.model.conditions import Condition, ConditionType, drop, put
 from jeroboam.model.container import ContainerStatus, Phase, RunState
 from jeroboam.model.observed import Observed, State
-from jeroboam.planning.container import Charge, Desired, Hold
+from jeroboam.planning.container import Desired, Hold
 
 _PHASES = {
     State.CREATED: Phase.CREATED,
