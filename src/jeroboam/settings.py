@@ -15,6 +15,7 @@ from pydantic import BaseModel, Field, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
 FILE = "jeroboam.toml"
+POLICY = "policy.yaml"
 
 
 def default_data() -> Path:
@@ -163,7 +164,7 @@ class Settings(BaseSettings):
     api: Api = Api()
     conductor: Conductor = Conductor()
     policy_file: Path | None = None
-    """An operator's oslo.policy file; by default nobody gets more than the rules in jeroboam/identity/rules.py."""
+    """An operator's oslo.policy file; by default `policy.yaml` in the data folder, if it is there."""
     log_level: str = "info"
 
     @field_validator("log_level")
@@ -172,6 +173,12 @@ class Settings(BaseSettings):
         if value.lower() not in ("debug", "info", "warning", "error"):
             raise ValueError("log_level is one of debug, info, warning, error")
         return value.lower()
+
+    @property
+    def policy(self) -> Path | None:
+        """The operator's rules, None where the defaults (jeroboam/identity/rules.py) are all there is."""
+        found = self.data / POLICY
+        return self.policy_file or (found if found.exists() else None)
 
     @property
     def database_url(self) -> str:

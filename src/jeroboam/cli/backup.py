@@ -15,13 +15,14 @@ from pathlib import Path
 from jeroboam.cli.errors import Refused
 from jeroboam.cli.progress import Progress
 from jeroboam.settings import FILE as SETTINGS_FILE
-from jeroboam.settings import Settings
+from jeroboam.settings import POLICY, Settings
 
 MANIFEST = "manifest.json"
 FORMAT = 1
 DATABASES = ("jeroboam.sqlite", "keystone/keystone.sqlite")
 FILES = (
     SETTINGS_FILE,
+    POLICY,
     "clouds.yaml",
     "secrets.key",
     "keystone/keystone.conf",

@@ -62,7 +62,7 @@ def make_services(base: Base, stack: ExitStack) -> Services:
     """What the API works with. Raises Refused where the operator's policy cannot be used."""
     settings = base.settings
     try:
-        policy = Policy(settings.policy_file)
+        policy = Policy(settings.policy)
     except ValueError as error:
         raise Refused(str(error)) from None
     keystone = Keystone(settings)
