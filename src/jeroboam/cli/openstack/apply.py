@@ -12,6 +12,7 @@ from osc_lib import exceptions
 from jeroboam.cli.openstack import document
 from jeroboam.cli.openstack.base import Command, Lister, Rows
 from jeroboam.cli.openstack.client import Api, segment
+from jeroboam.cli.openstack.drawing import pruned
 from jeroboam.cli.openstack.marked import MAX_BYTES, BadFile, read
 from jeroboam.cli.openstack.projects import PROJECT, on_project
 
@@ -71,6 +72,7 @@ class ExportTree(Command):
 
         api = self.client.quota
         root = on_project(self.client, parsed_args.project, lambda project: api.get("/tree", root=project))
+        root = pruned(root, None)
         names = Counter(node["name"] for node in _nodes(root))
         yaml.safe_dump(_export(api, root, names), self.app.stdout, sort_keys=False, default_flow_style=None, width=100)
 

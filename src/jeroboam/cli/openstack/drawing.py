@@ -64,8 +64,6 @@ def draw(root: Document, drawn: Style, depth: int | None = None) -> Iterator[tup
 
 
 def pruned(root: Document, depth: int | None) -> dict[str, Any]:
-    """The tree without what is more than `depth` levels below its top."""
-    if depth is None:
-        return dict(root)
-    children = [] if depth == 0 else [pruned(child, depth - 1) for child in root.get("children") or ()]
-    return {**root, "children": children}
+    """The tree, children by name, without what is more than `depth` levels below its top."""
+    below = () if depth == 0 else sorted(root.get("children") or (), key=lambda child: str(child["name"]))
+    return {**root, "children": [pruned(child, None if depth is None else depth - 1) for child in below]}

@@ -63,6 +63,13 @@ def _open(node: Mapping[str, Any], resource: str, word: str) -> bool:
 
 
 def policy(rules: Mapping[str, Any] | None) -> str:
-    """`grace_seconds=0, reclaim=any`: what is set at the node itself."""
-    said = {key: ",".join(value) if isinstance(value, list) else value for key, value in (rules or {}).items()}
-    return ", ".join(f"{key}={value}" for key, value in sorted(said.items()) if value is not None)
+    """`grace_seconds=30, reclaim=any`: what is set at the node itself, as --policy takes it."""
+    return ", ".join(f"{key}={_said(value)}" for key, value in sorted((rules or {}).items()) if value is not None)
+
+
+def _said(value: Any) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, float):
+        return f"{value:g}"
+    return ",".join(value) if isinstance(value, list) else str(value)

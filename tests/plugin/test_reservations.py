@@ -1,0 +1,57 @@
+"""`openstack quota reservation ...`."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from tests.plugin.cloud import Cloud
+
+
+@pytest.fixture(scope="module", autouse=True)
+def organisation(cloud: Cloud) -> None:
+    cloud.organisation("reserving", "a", "b")
+
+
+def test_a_reservation_from_creation_to_end(cloud: Cloud) -> None:
+    line = "quota reservation create night --project reserving-a --until 2h --amount containers=2,vcpus=0.2,memory=32"
+    made = cloud.openstack(line, "-f", "json", cloud="reserving").json()
+    assert (made["id"], made["project"], made["outcome"]) == ("night", "reserving-a", "admitted")
+    ends = datetime.fromisoformat(made["until"]) - datetime.now(UTC)
+    assert timedelta(hours=1, minutes=55) < ends <= timedelta(hours=2)
+
+    own = cloud.openstack("quota reservation list -f json", cloud="reserving-a").json()
+    assert [(row["id"], row["amounts"]) for row in own] == [("night", {"containers": 2, "vcpus": 200, "memory": 32})]
+    cloud.run("drawn", "reserving-a", reservation="night")
+    table = cloud.openstack("quota reservation list reserving-a", cloud="reserving").table()
+    assert [cell.strip() for cell in table[0][:3]] == ["night", "reserving-a", "containers=1, memory=16 MiB, vcpus=0.1"]
+
+    extended = cloud.openstack("quota reservation extend night --no-end --project reserving-a", cloud="reserving")
+    assert extended.status == 0, extended.err
+    assert cloud.openstack("quota reservation list -f json", cloud="reserving-a").json()[0]["until"] is None
+
+    released = cloud.openstack("quota reservation delete night --project reserving-a", cloud="reserving")
+    assert released.status == 0, released.err
+    assert cloud.openstack("quota reservation list -f json", cloud="reserving-a").json() == []
+
+
+@pytest.mark.parametrize(
+    ("line", "cloud_name", "status", "sentence"),
+    [
+        ("quota reservation create x --amount containers=9", "reserving-a", 1, "does not allow it"),
+        ("quota reservation create x --amount containers=99 --project reserving-b", "reserving", 1, "cannot reserve"),
+        (
+            "quota reservation create x --amount containers=1 --until soon",
+            "reserving",
+            2,
+            "cannot read 'soon' as a time",
+        ),
+        ("quota reservation create x --amount containers=1 --until 2001-01-01", "reserving", 1, "that is past"),
+        ("quota reservation create x", "reserving", 2, "--amount"),
+        ("quota reservation extend x --until 1h", "reserving", 1, "cannot find reservation 'x'"),
+        ("quota reservation delete x y", "reserving", 1, "cannot release 2 of 2 reservations"),
+    ],
+)
+def test_refusals(cloud: Cloud, line: str, cloud_name: str, status: int, sentence: str) -> None:
+    refused = cloud.openstack(line, cloud=cloud_name)
+    assert (refused.status, refused.out) == (status, "")
+    assert sentence in refused.err
