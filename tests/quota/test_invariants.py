@@ -11,7 +11,18 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from jeroboam.quota.admission import Request, admit, admit_now, decide, evict_due, evicted, release, requeue, resize
+from jeroboam.quota.admission import (
+    Request,
+    admit,
+    admit_now,
+    decide,
+    evict_due,
+    evicted,
+    release,
+    requeue,
+    resize,
+    settle,
+)
 from jeroboam.quota.counters import bound, owned, taken
 from jeroboam.quota.flows import flows
 from jeroboam.quota.invariants import check, debts
@@ -190,6 +201,7 @@ class Histories(RuleBasedStateMachine):
     @rule(seconds=st.sampled_from([1, 5]))
     def time_passes(self, seconds: int) -> None:
         self.now += seconds
+        settle(self.tree, self.now)
         evict_due(self.tree, self.now)
         assert not any(row.deadline <= self.now for row in self.tree.reclaims.values())
 
@@ -347,7 +359,7 @@ class Histories(RuleBasedStateMachine):
 
 
 Histories.TestCase.settings = settings(
-    max_examples=25,
+    max_examples=40,
     stateful_step_count=25,
     deadline=None,
     suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow],
