@@ -9,7 +9,7 @@ command -v "$python" >/dev/null || install_missing "python3:$python"
 "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' ||
     fail "cannot use $("$python" --version): Python 3.11 or newer is needed; make PYTHON=python3.11 ..."
 if [ ! -x .venv/bin/pip ]; then
-    "$python" -c 'import ensurepip' 2>/dev/null || install_missing python3-venv:/no/such/file
+    "$python" -c 'import ensurepip; ensurepip.version()' 2>/dev/null || install_missing python3-venv:/no/such/file
     say "making .venv"
     rm -rf .venv
     "$python" -m venv .venv
