@@ -84,16 +84,16 @@ def reason(obj: ContainerObject) -> str | None:
 
 def detail(obj: ContainerObject, now: float) -> str:
     """Zun's status_detail, as `docker ps` words it."""
-    status = obj.status
-    match phase(obj):
+    status, shown = obj.status, phase(obj)
+    match shown:
         case Phase.RUNNING | Phase.PAUSED if status.started_at is not None:
             health = f" ({status.health})" if status.health else ""
-            paused = " (Paused)" if phase(obj) is Phase.PAUSED else ""
+            paused = " (Paused)" if shown is Phase.PAUSED else ""
             return f"Up {span(now - status.started_at)}{health}{paused}"
         case Phase.STOPPED if status.finished_at is not None and status.exit_code is not None:
             return f"Exited({status.exit_code}) {span(now - status.finished_at)} ago"
-        case other:
-            return str(other.value)
+        case _:
+            return shown.value
 
 
 def span(seconds: float) -> str:
@@ -146,6 +146,8 @@ def _health(spec: ContainerSpec) -> dict[str, Any] | None:
 
 def _mounts(spec: ContainerSpec) -> list[dict[str, Any]]:
     """Where things are mounted; the content of injected files is not repeated."""
+    if not (spec.volumes or spec.tmpfs or spec.files):
+        return []
     return [
         *({"type": "volume", "source": v.name, "destination": v.destination} for v in spec.volumes),
         *({"type": "tmpfs", "source": None, "destination": t.destination} for t in spec.tmpfs),
@@ -154,7 +156,5 @@ def _mounts(spec: ContainerSpec) -> list[dict[str, Any]]:
 
 
 def _links(object_id: str, base: str) -> list[dict[str, str]]:
-    return [
-        {"href": f"{base}/v1/containers/{object_id}", "rel": "self"},
-        {"href": f"{base}/v1/containers/{object_id}", "rel": "bookmark"},
-    ]
+    href = f"{base}/v1/containers/{object_id}"
+    return [{"href": href, "rel": "self"}, {"href": href, "rel": "bookmark"}]
