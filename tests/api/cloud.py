@@ -117,14 +117,20 @@ class Cloud:
             ledger.set_capacity(tx, capacity, self.now())
             ledger.ensure_path(tx, [("default", "Default", "domain")])
         credentials = CredentialStore(self.database, self.box)
-        self.controller = ContainerController(
-            self.database, self.engine, self.settings, credentials, self.now
-        )
+        self.controller = ContainerController(self.database, self.engine, self.settings, credentials, self.now)
         services = Services(
             self.settings, self.database, self.engine, self.table, self.table, Policy(None), self.box, self.now
         )
         self.app = create_app(services)
-        config = uvicorn.Config(self.app, port=port, log_level="error", http="httptools", loop="uvloop", ws="websockets-sansio", lifespan="off")
+        config = uvicorn.Config(
+            self.app,
+            port=port,
+            log_level="error",
+            http="httptools",
+            loop="uvloop",
+            ws="websockets-sansio",
+            lifespan="off",
+        )
         self.server = uvicorn.Server(config)
         self.thread = threading.Thread(target=self.server.run, daemon=True)
 

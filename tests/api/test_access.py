@@ -100,7 +100,9 @@ def test_who_has_no_role_gets_nothing(cloud: Cloud, user: User) -> None:
 
 def test_what_is_anothers_looks_like_what_is_not_there(cloud: Cloud, user: User) -> None:
     """Every verb on another project's container, registry, volume and quota node, by id and by name."""
-    uuid = user.run("secret-name", command=["sleep", "inf"], mounts=[{"source": "old-volume", "destination": "/v"}])["uuid"]
+    uuid = user.run("secret-name", command=["sleep", "inf"], mounts=[{"source": "old-volume", "destination": "/v"}])[
+        "uuid"
+    ]
     registry = user.ask("POST", "/container/v1/registries", {"registry": {"domain": "r.example"}}).json()["registry"]
     volume = user.ask("GET", "/container/v1/volumes").json()["volumes"][0]["uuid"]
     other = cloud.user(cloud.project(), MANAGER)
@@ -140,9 +142,7 @@ def test_lists_counts_and_events_hold_nothing_of_others(cloud: Cloud, user: User
 @pytest.mark.parametrize("flag", ["below", "all"])
 def test_members_do_not_follow_others_events(user: User, flag: str) -> None:
     answer = user.ask("GET", f"/events/v1/history?{flag}=true")
-    assert answer.status_code == 403 or all(
-        event["project_id"] == user.project_id for event in answer.json()["events"]
-    )
+    assert answer.status_code == 403 or all(event["project_id"] == user.project_id for event in answer.json()["events"])
     assert flag == "below" or answer.status_code == 403
 
 

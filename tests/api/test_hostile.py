@@ -175,7 +175,9 @@ def test_bodies_that_are_traps_are_refused_fast(user: User, body: bytes, text: s
 
 
 def test_a_body_of_another_type_is_refused(user: User) -> None:
-    answer = user.ask("POST", ROUTE, data=b"image=busybox", headers={"Content-Type": "application/x-www-form-urlencoded"})
+    answer = user.ask(
+        "POST", ROUTE, data=b"image=busybox", headers={"Content-Type": "application/x-www-form-urlencoded"}
+    )
     assert answer.status_code == 400
     assert "application/json" in answer.json()["detail"]
 
@@ -214,6 +216,8 @@ def test_a_body_without_a_length_is_cut_at_the_limit(user: User) -> None:
         (f"{ROUTE}?marker=nonsense", 400),
         (f"{ROUTE}?all_projects=maybe", 400),
         (f"{ROUTE}?unknown=1", 400),
+        (f"{ROUTE}?name=a&name=b", 400),
+        (f"{ROUTE}?name=%C3%BF&auto_remove=On", 200),
         (f"{ROUTE}?name=%00", 400),
         (f"{ROUTE}?name=%ff", 400),
         (f"{ROUTE}?memory=much", 400),
@@ -233,7 +237,7 @@ def test_a_body_without_a_length_is_cut_at_the_limit(user: User) -> None:
 def test_bad_paths_and_queries(user: User, path: str, status: int) -> None:
     answer = user.ask("GET", path)
     assert answer.status_code == status, answer.text
-    assert answer.json()["detail"].startswith("cannot ")
+    assert status == 200 or answer.json()["detail"].startswith("cannot ")
 
 
 @pytest.mark.parametrize(

@@ -65,6 +65,8 @@ def problem(error: errors.BackendError, target: Target) -> Problem:
             return NotFound(message)
         case errors.WrongState():
             return Conflict(message)
+        case errors.StillRunning():
+            return Conflict(f"{message}; let it run in the background, or give it a terminal (--interactive)")
         case errors.Permanent():
             return Malformed(message)
         case _:

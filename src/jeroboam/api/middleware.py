@@ -4,7 +4,7 @@ import re
 import time
 import uuid
 from typing import Any
-from urllib.parse import unquote_to_bytes
+from urllib.parse import parse_qsl, unquote_to_bytes
 
 import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -65,6 +65,10 @@ class Surround:
             problem = _check_escapes(scope)
             if problem is not None:
                 return problem
+        if b"&" in scope["query_string"]:
+            problem = _check_repeated(scope["query_string"])
+            if problem is not None:
+                return problem
         path = scope["path"]
         if path.startswith("/container/") and path.endswith("/"):
             # Zun's client writes /v1/containers/?limit=1 and /v1/hosts/ beside /v1/containers.
@@ -89,6 +93,16 @@ def _check_escapes(scope: Scope) -> Problem | None:
             plain.decode()
         except UnicodeDecodeError:
             return Malformed(f"cannot read the {where}: it is no UTF-8 when unescaped")
+    return None
+
+
+def _check_repeated(query: bytes) -> Problem | None:
+    """No parameter of ours is a list: of two values one would be dropped without a word."""
+    seen = set()
+    for name, _ in parse_qsl(query.decode("latin-1"), keep_blank_values=True):
+        if name in seen:
+            return Malformed(f"cannot read the query: {name[:40]!r} is given more than once")
+        seen.add(name)
     return None
 
 

@@ -288,7 +288,7 @@ class Backend(Protocol):
         ...
 
     def exec_run(self, name: str, command: tuple[str, ...], timeout: float) -> ExecResult:
-        """Runs to its end. Raises WrongState (not running), Temporary after `timeout` seconds.
+        """Runs to its end. Raises WrongState (not running), StillRunning after `timeout` seconds.
 
         Output beyond a mebibyte is cut, with a last line that says so.
         """

@@ -9,6 +9,10 @@ class Temporary(BackendError):
     """Trying again later may help: the engine does not answer, is busy, ran out of something."""
 
 
+class StillRunning(Temporary):
+    """A command has not ended in the time that it was given; the engine is well."""
+
+
 class Permanent(BackendError):
     """Trying again will not help unless somebody changes something."""
 

@@ -13,7 +13,7 @@ from jeroboam.backends.docker.owned import Known, Owned
 from jeroboam.backends.docker.streams import Logs, ResponseStream, SocketStream
 from jeroboam.backends.docker.usage import usage
 from jeroboam.backends.docker.wire import segment
-from jeroboam.backends.errors import Missing, Permanent, Temporary, WrongState
+from jeroboam.backends.errors import Missing, Permanent, StillRunning, Temporary, WrongState
 
 EXEC_OUTPUT_LIMIT = 1 << 20
 """Bytes of output of `exec_run` that are kept: it goes into one answer."""
@@ -63,7 +63,7 @@ class Passthrough(Owned):
         try:
             output = _read_all(stream, time.monotonic() + timeout)
         except TimeoutError:
-            raise Temporary(f"cannot {doing}: it has not ended after {timeout:.0f} seconds") from None
+            raise StillRunning(f"cannot {doing}: it has not ended after {timeout:.0f} seconds") from None
         finally:
             stream.close()
         ended = self._wire.json("GET", f"/exec/{exec_id}/json", doing)

@@ -13,7 +13,7 @@ from pathlib import PurePosixPath
 
 from jeroboam.backends.base import Archive, ExecResult
 from jeroboam.backends.docker.streams import SocketStream
-from jeroboam.backends.errors import Missing, Permanent, Temporary, WrongState
+from jeroboam.backends.errors import Missing, Permanent, StillRunning, WrongState
 from jeroboam.backends.fake import programs
 from jeroboam.backends.fake.containers import Containers
 from jeroboam.backends.fake.faults import contract_call
@@ -116,7 +116,7 @@ class Passthrough(Containers):
                         return ExecResult(code, output)
                 if passed > timeout:
                     break
-        raise Temporary(f"cannot run {command[0]!r} in container {name}: it has not ended after {timeout:.0f} seconds")
+        raise StillRunning(f"cannot run {command[0]!r} in container {name}: it has not ended after {timeout:.0f} seconds")
 
     @contract_call
     def exec_create(self, name: str, command: tuple[str, ...], *, tty: bool) -> str:
