@@ -23,7 +23,7 @@ from jeroboam.quota.admission import (
     resize,
     settle,
 )
-from jeroboam.quota.counters import bound, owned, taken
+from jeroboam.quota.counters import bound, over, own_over, owned, taken
 from jeroboam.quota.flows import flows
 from jeroboam.quota.invariants import check, debts
 from jeroboam.quota.limits import LimitChange, add_node, move, release_reservation, remove, reserve, set_limits
@@ -157,7 +157,8 @@ class Histories(RuleBasedStateMachine):
             assert claim.state is ClaimState.ADMITTED
             if claim.node_id != request.node_id:
                 node = self.tree.nodes[claim.node_id]
-                above = [r for r in request.amounts if taken(node, r) > owned(node, r)]
+                on_path = node in self.tree.nodes[request.node_id].path()
+                above = [r for r in request.amounts if own_over(node, r) and (on_path or over(node, r))]
                 assert above, (claim.id, claim.node_id)
 
     @precondition(lambda self: any(c.state is ClaimState.ADMITTED for c in self.tree.claims.values()))
