@@ -99,7 +99,8 @@ def _base(request: Request) -> str:
 
 @routes.route("GET", "/", rule=PUBLIC, answers={200: VersionsDocument})
 async def root(request: Request) -> Response:
-    return await list_versions(request)
+    found: Response = await list_versions(request)
+    return found
 
 
 @routes.route("GET", "/container", rule=PUBLIC, answers={200: VersionsDocument})

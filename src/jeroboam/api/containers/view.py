@@ -1,5 +1,6 @@
 """A container as Zun's API shows it, built as plain dicts: lists of hundreds are the hot path."""
 
+from functools import lru_cache
 from typing import Any
 
 from jeroboam.api.containers.build import ZONE
@@ -121,6 +122,7 @@ def addresses(found: tuple[Address, ...]) -> dict[str, list[dict[str, Any]]]:
     return by_network
 
 
+@lru_cache(maxsize=4096)
 def _condition(condition: Condition) -> dict[str, Any]:
     return {
         "type": condition.type,

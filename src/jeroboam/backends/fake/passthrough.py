@@ -116,7 +116,8 @@ class Passthrough(Containers):
                         return ExecResult(code, output)
                 if passed > timeout:
                     break
-        raise StillRunning(f"cannot run {command[0]!r} in container {name}: it has not ended after {timeout:.0f} seconds")
+        doing = f"run {command[0]!r} in container {name}"
+        raise StillRunning(f"cannot {doing}: it has not ended after {timeout:.0f} seconds")
 
     @contract_call
     def exec_create(self, name: str, command: tuple[str, ...], *, tty: bool) -> str:
