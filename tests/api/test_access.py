@@ -23,6 +23,7 @@ BODIES: dict[tuple[str, str], Any] = {
     ("PATCH", "/quota/v1/nodes/{ident}"): {"weight": 1},
     ("POST", "/quota/v1/nodes/{ident}/reservations"): {"amounts": {"containers": 1}},
     ("PATCH", "/quota/v1/nodes/{ident}/reservations/{reservation_id}"): {"until": None},
+    ("POST", "/quota/v1/apply"): {"document": {"id": "self"}},
     ("POST", "/quota/v1/dry-run"): {"amounts": {"containers": 1}},
 }
 QUERIES = {

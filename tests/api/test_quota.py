@@ -234,3 +234,44 @@ def test_zuns_quotas_are_a_view_of_the_node(cloud: Cloud, org: Organisation) -> 
     changed = org.manager.ask("PUT", path, {"containers": "7", "cpu": 4})
     assert changed.json() == {"containers": 7, "cpu": 4, "memory": 8000, "disk": -1}
     assert org.manager.ask("PUT", path, {"disk": 1}).status_code == 400
+
+
+def test_a_whole_tree_is_applied_or_nothing_of_it(org: Organisation) -> None:
+    name = org.cloud.table.places[org.id].name
+    children: list[dict[str, Any]] = [
+        {"name": "team1", "hard_limit": {"containers": 10}, "weight": "2", "policy": {"grace_seconds": 5}},
+        {"name": "team2", "hard_limit": {"containers": 6}, "lend_limit": {"containers": None}},
+    ]
+    body = {"document": {"id": org.id, "name": name, "children": children}}
+    planned = org.manager.ask("POST", "/quota/v1/apply?dry_run=true", body)
+    assert planned.status_code == 200, planned.text
+    by_name = {change["node_name"]: change for change in planned.json()["changes"]}
+    assert by_name["team1"]["before"]["limits.containers"] == {"hard": 8}
+    assert by_name["team1"]["after"]["limits.containers"] == {"hard": 10}
+    assert by_name["team1"]["after"]["policy.grace_seconds"] == 5
+    assert by_name["team2"]["after"]["limits.containers"] == {"hard": 6}
+    assert org.team1.ask("GET", NODE).json()["hard_limit"]["containers"] == 8
+    done = org.manager.ask("POST", "/quota/v1/apply", body)
+    assert done.json()["changes"] == planned.json()["changes"]
+    node = org.team1.ask("GET", NODE).json()
+    assert (node["hard_limit"]["containers"], node["weight"]) == (10, "2")
+    again = org.manager.ask("POST", "/quota/v1/apply", body)
+    assert again.json() == {"dry_run": False, "changes": []}
+    children[1]["hard_limit"] = {"containers": 7}
+    refused = org.manager.ask("POST", "/quota/v1/apply", body)
+    assert refused.status_code == 409
+    assert refused.json()["detail"].startswith("cannot give")
+    assert org.id not in refused.json()["detail"]
+
+
+def test_a_tree_is_applied_by_those_who_may_set_each_of_its_nodes(cloud: Cloud, org: Organisation) -> None:
+    own = {"document": {"id": org.id, "hard_limit": {"containers": 1}}}
+    assert org.manager.ask("POST", "/quota/v1/apply", own).status_code == 409
+    raised = {"document": {"id": org.id, "hard_limit": {"containers": 17}}}
+    assert org.manager.ask("POST", "/quota/v1/apply", raised).status_code == 403
+    below = {"document": {"id": org.team1.project_id, "children": [{"name": "x"}]}}
+    assert org.team1.ask("POST", "/quota/v1/apply", below).status_code == 403
+    assert org.team1.ask("POST", "/quota/v1/apply", raised).status_code == 404
+    for document in ({}, {"name": 7}, {"id": org.id, "nonsense": 1}, {"id": org.id, "children": [{"name": "nobody"}]}):
+        answer = org.manager.ask("POST", "/quota/v1/apply", {"document": document})
+        assert answer.status_code == 400, answer.text

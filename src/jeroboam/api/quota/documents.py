@@ -177,6 +177,15 @@ class AuditDocument(Document):
     entries: list[AuditEntryDocument]
 
 
+class ChangeDocument(Document):
+    """`before` and `after` hold only what differs, in the words of the audit."""
+
+    node: str
+    node_name: str
+    before: dict[str, Any]
+    after: dict[str, Any]
+
+
 class ChangesDocument(Document):
     dry_run: bool
-    changes: list[dict[str, Any]]
+    changes: list[ChangeDocument]

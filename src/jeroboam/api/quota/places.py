@@ -1,6 +1,6 @@
 """Which node of the tree a caller means, where it hangs, and whether it is theirs to see."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -93,16 +93,8 @@ def worded(ctx: Context, tx: Connection, place: Place) -> Iterator[None]:
     """A refusal of the tree, in names that this caller may know instead of ids."""
     try:
         yield
-    except QuotaConflict as conflict:
-        raise renamed(conflict, visible_names(ctx, tx, place)) from conflict
-
-
-def renamed(conflict: QuotaConflict, known: Mapping[str, str]) -> Problem:
-    reason = refusal.redacted(conflict.reason, known)
-    again = QuotaConflict(reason)
-    again.message = refusal.sentence(reason, known)
-    again.detail = refusal.data(reason, known)
-    return again
+    except QuotaConflict as refused:
+        raise refusal.conflict(ctx, tx, refused, place.id) from refused
 
 
 def _named(ctx: Context, tx: Connection, name: str) -> Place | None:

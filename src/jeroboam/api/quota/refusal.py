@@ -1,6 +1,5 @@
-"""What a caller is told when the quota tree says no, or not yet: with the names that this caller may know."""
+"""What a caller is told when the quota tree says no, or not yet: with the names and figures that it may know."""
 
-from collections.abc import Collection, Mapping
 from typing import Any
 
 from sqlalchemy import Connection
@@ -10,36 +9,39 @@ from jeroboam.api.respond import iso
 from jeroboam.model.errors import QuotaRefused
 from jeroboam.model.quantities import MEMORY, VCPUS
 from jeroboam.planning.report import queued, taking_back
+from jeroboam.quota import redaction
 from jeroboam.quota.decision import Decision
-from jeroboam.quota.reasons import Help, Reason
+from jeroboam.quota.reasons import QuotaConflict, Reason
 from jeroboam.store import ledger
+from jeroboam.store.ledger import load
 
 
 def problem(ctx: Context, tx: Connection, what: str, decision: Decision, node_id: str) -> QuotaRefused:
     """The 403 of a refused request of `node_id`; `what` begins the sentence."""
     if decision.reason is None:
         return QuotaRefused(f"{what}: the quota has no room for it; ask for less, or release something")
-    names = ledger.names(tx, [node_id, *ledger.ancestors(tx, node_id)])
-    reason = redacted(decision.reason, names)
-    return QuotaRefused(f"{what}: {sentence(reason, names)}", **data(reason, names))
+    told = explained(ctx, tx, decision.reason, node_id)
+    return QuotaRefused(f"{what}: {told.pop('sentence')}", **told)
 
 
-def sentence(reason: Reason, names: Mapping[str, str]) -> str:
-    return reason.sentence(names, amount, iso)
+def conflict(ctx: Context, tx: Connection, refused: QuotaConflict, node_id: str) -> QuotaConflict:
+    """A refused change of the tree, told to this caller."""
+    told = explained(ctx, tx, refused.reason, node_id)
+    again = QuotaConflict(refused.reason)
+    again.message = told.pop("sentence")
+    again.detail = told
+    return again
 
 
-def redacted(reason: Reason, known: Collection[str]) -> Reason:
-    """The reason without the ids of nodes that are not in `known`: other projects are "another project"."""
-    helps = tuple(
-        Help(help_.code, help_.node if help_.node in known else None, help_.figures, help_.at) for help_ in reason.helps
-    )
-    node = reason.node if reason.node in known else None
-    return Reason(reason.code, node, reason.resource, reason.figures, reason.rule, helps)
-
-
-def data(reason: Reason, names: Mapping[str, str]) -> dict[str, Any]:
-    """The reason as data: figures in base units, nodes by id with their names beside."""
-    return {**reason.as_dict(), "node_name": names.get(reason.node or "")}
+def explained(ctx: Context, tx: Connection, reason: Reason, node_id: str) -> dict[str, Any]:
+    """The reason as a sentence and as data, as far as this caller may know it. Figures in base units."""
+    scope = ctx.caller.scope_id
+    above = ledger.ancestors(tx, node_id)
+    managed = above[-1] if ctx.caller.system and above else scope if scope in above else None
+    tree = load.path(tx, node_id).tree
+    shown = redaction.visible(tree, reason, node_id, managed)
+    names = ledger.names(tx, [node_id, *above])
+    return {"sentence": shown.sentence(names, amount, iso), **shown.as_dict(), "node_name": names.get(shown.node or "")}
 
 
 def waiting(decision: Decision) -> str:

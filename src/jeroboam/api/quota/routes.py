@@ -97,7 +97,7 @@ def dry_run(ctx: Ctx, body: Annotated[schema.DryRunBody, Body()]) -> Response:
     )
     with ctx.services.database.read() as tx:
         decided = ledger.dry_run(tx, request, ctx.now)
-        return json(view.decision(decided, places.visible_names(ctx, tx, place)))
+        return json(view.decision(ctx, tx, decided, place.id))
 
 
 def _whose(ctx: Context, tx: Connection, query: schema.NodeQuery, place: Place) -> Collection[str]:

@@ -98,9 +98,13 @@ class DryRunBody(Body):
 
 
 class ApplyBody(Body):
-    """A tree of limits, as `quota apply` reads it from YAML: docs/quota-model.md."""
+    """A node with its limits and children, as the engine reads it: docs/quota-model.md. Base units.
+
+    Its top is named by `id` or `name` as any node is; what is left out stays as it is.
+    """
 
     document: dict[str, Any]
+    force: StrictBool = False
 
 
 class ApplyQuery(Body):

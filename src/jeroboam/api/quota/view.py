@@ -71,20 +71,14 @@ def subtree(ctx: Context, tx: Connection, tree: Tree, place: Place) -> dict[str,
     return view
 
 
-def decision(decided: Decision, known: Mapping[str, str]) -> dict[str, Any]:
+def decision(ctx: Context, tx: Connection, decided: Decision, node_id: str) -> dict[str, Any]:
+    reason = decided.reason
     return {
         "outcome": decided.outcome,
         "victims": len(decided.victims),
         "deadline": None if decided.deadline is None else iso(decided.deadline),
-        "reason": _reason(decided, known),
+        "reason": None if reason is None else refusal.explained(ctx, tx, reason, node_id),
     }
-
-
-def _reason(decided: Decision, known: Mapping[str, str]) -> dict[str, Any] | None:
-    if decided.reason is None:
-        return None
-    reason = refusal.redacted(decided.reason, known)
-    return {"sentence": refusal.sentence(reason, known), **refusal.data(reason, known)}
 
 
 class Names:

@@ -33,7 +33,7 @@ REFUSED: tuple[tuple[str, str, str], ...] = (
     ("GET", "/quota_classes/{ident}", _CLASSES),
     ("PUT", "/quota_classes/{ident}", _CLASSES),
     ("GET", "/quotas/{ident}/defaults", "show default quotas: see child_defaults of the parent (/quota/v1)"),
-    ("DELETE", "/quotas/{ident}", "delete a quota: set its limits to 0, or remove the node (/quota/v1)"),
+    ("DELETE", "/quotas/{ident}", "delete a quota: set the limits of the node to 0 (/quota/v1, or `quota update`)"),
     ("POST", "/networks", "create networks by themselves: name one when creating a container (--net network=<name>)"),
     ("DELETE", "/networks/{ident}", "delete networks: one that no container names is given back by itself"),
 )

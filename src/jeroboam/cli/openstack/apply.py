@@ -11,6 +11,7 @@ from osc_lib import exceptions
 
 from jeroboam.cli.openstack import document
 from jeroboam.cli.openstack.base import Command, Lister, Rows
+from jeroboam.cli.openstack.changes import Difference
 from jeroboam.cli.openstack.client import Api, segment
 from jeroboam.cli.openstack.drawing import pruned
 from jeroboam.cli.openstack.marked import MAX_BYTES, BadFile, read
@@ -53,7 +54,8 @@ The file:
         except BadFile as error:
             raise exceptions.CommandError(f"cannot read {parsed_args.file}: {error}") from None
         answer = self.client.quota.post("/apply", {"document": wanted}, dry_run="true" if parsed_args.dry_run else None)
-        return ("project", "change"), [(item, item) for item in answer["changes"]]
+        rows = [(item["node_name"], Difference(item["before"], item["after"])) for item in answer["changes"]]
+        return ("project", "change"), rows
 
 
 class ExportTree(Command):
