@@ -58,8 +58,19 @@ Rows = tuple[Sequence[str], Iterable[Sequence[Any]]]
 
 
 def rows(columns: Sequence[str], items: Iterable[Mapping[str, Any]]) -> Rows:
-    """The columns of each item. Nothing stands where there is nothing."""
-    return columns, [[item.get(column) for column in columns] for item in items]
+    """The columns of each item. What is missing or null is an empty cell."""
+    return columns, [[_cell(item.get(column)) for column in columns] for item in items]
+
+
+def _cell(value: Any) -> Any:
+    return Blank(None) if value is None else value
+
+
+class Blank(FormattableColumn[None]):
+    """Nothing: an empty cell in a table, null for a program."""
+
+    def human_readable(self) -> str:
+        return ""
 
 
 class Prose(FormattableColumn[Any]):

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from jeroboam.cli.openstack.amounts import Amounts
-from jeroboam.cli.openstack.base import Lister, Rows, rows
+from jeroboam.cli.openstack.base import Lister, Prose, Rows, rows
 from jeroboam.cli.openstack.changes import Difference
 from jeroboam.cli.openstack.projects import PROJECT, on_project
 
@@ -50,6 +50,7 @@ class ListClaims(_OfProject):
         found = self.fetch(parsed_args, "/claims", "claims", state=parsed_args.state)
         for item in found:
             item |= {"amounts": Amounts(item["amounts"]), "project": item["node_name"], "project_id": item["node"]}
+            item["reason"] = Prose(item["reason"])
             item["name"], item["container_id"] = item["object_name"] or item["reservation"], item["object"]
         return rows(_CLAIM_LONG if wide else _CLAIM, found)
 
@@ -88,26 +89,27 @@ class ListReclaims(_OfProject):
 
     def take_action(self, parsed_args: argparse.Namespace) -> Rows:
         found = self.fetch(parsed_args, "/reclaims", "reclaims")
-        return _RECLAIM, list(_victims(found))
+        return rows(_RECLAIM, _victims(found))
 
 
 _RECLAIM = ("id", "project", "gets", "for", "from_project", "from_container", "gives", "deadline")
 
 
-def _victims(reclaims: Iterable[Mapping[str, Any]]) -> Iterable[tuple[Any, ...]]:
+def _victims(reclaims: Iterable[Mapping[str, Any]]) -> Iterable[dict[str, Any]]:
+    """One row for each that has to leave; one for a reclaim that has all it needs and is about to end."""
     nobody: dict[str, Any] = {"node_name": None, "object_name": None, "amounts": {}}
     for item in reclaims:
         for victim in item["victims"] or [nobody]:
-            yield (
-                item["id"],
-                item["node_name"],
-                Amounts(item["amounts"]),
-                item["object_name"],
-                victim["node_name"],
-                victim["object_name"],
-                Amounts(victim["amounts"]),
-                item["deadline"],
-            )
+            yield {
+                "id": item["id"],
+                "project": item["node_name"],
+                "gets": Amounts(item["amounts"]),
+                "for": item["object_name"],
+                "from_project": victim["node_name"],
+                "from_container": victim["object_name"],
+                "gives": Amounts(victim["amounts"]),
+                "deadline": item["deadline"],
+            }
 
 
 class ListAudit(_OfProject):

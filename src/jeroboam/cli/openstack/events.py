@@ -7,12 +7,14 @@ import re
 import sys
 import time
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from osc_lib.exceptions import CommandError
+
 from jeroboam.cli.openstack.base import Command, Lister, Rows, rows
-from jeroboam.cli.openstack.client import Api
+from jeroboam.cli.openstack.client import Api, Client, segment
 from jeroboam.cli.openstack.sse import follow
 
 SHORT = ("at", "type", "kind", "name", "message")
@@ -34,8 +36,18 @@ def query_of(parsed_args: argparse.Namespace) -> dict[str, Any]:
     return {"below": parsed_args.below or None, "all": parsed_args.all_projects or None}
 
 
-def concerns(event: Mapping[str, Any], wanted: str | None) -> bool:
-    return wanted is None or wanted in (event["object_id"], event["name"])
+def names_of(client: Client, wanted: str | None) -> Collection[str]:
+    """What an object is called in events: as given, and by its id where it is a container that still exists."""
+    if wanted is None:
+        return ()
+    try:
+        return (wanted, client.containers.get(f"/containers/{segment(wanted)}")["uuid"])
+    except CommandError:
+        return (wanted,)
+
+
+def concerns(event: Mapping[str, Any], wanted: Collection[str]) -> bool:
+    return not wanted or event["object_id"] in wanted or event["name"] in wanted
 
 
 class ListEvents(Lister):
@@ -64,10 +76,11 @@ class ListEvents(Lister):
 
     def take_action(self, parsed_args: argparse.Namespace) -> Rows:
         after, at = parsed_args.since or (0, 0.0)
+        wanted = names_of(self.client, parsed_args.object)
         found = (
             event
             for event in history(self.client.events, after, **query_of(parsed_args))
-            if concerns(event, parsed_args.object) and datetime.fromisoformat(event["at"]).timestamp() >= at
+            if concerns(event, wanted) and datetime.fromisoformat(event["at"]).timestamp() >= at
         )
         if parsed_args.since is None:
             kept = list(deque(found, parsed_args.limit))
@@ -99,10 +112,11 @@ class FollowEvents(Command):
 
     def take_action(self, parsed_args: argparse.Namespace) -> int:
         after, at = parsed_args.since or (None, 0.0)
+        wanted = names_of(self.client, parsed_args.object)
         write = _json if parsed_args.formatter == "json" else _line
         try:
             for event in follow(self.client.events, after, **query_of(parsed_args)):
-                if event is None or not concerns(event, parsed_args.object):
+                if event is None or not concerns(event, wanted):
                     continue
                 if datetime.fromisoformat(event["at"]).timestamp() >= at:
                     print(write(event), file=self.app.stdout, flush=True)

@@ -10,11 +10,11 @@ from typing import Any
 from osc_lib import exceptions
 
 from jeroboam.cli.openstack.amounts import AMOUNTS, Amounts, Gather
-from jeroboam.cli.openstack.base import Command, Lister, Rows, ShowOne
+from jeroboam.cli.openstack.base import Command, Lister, Rows, ShowOne, rows
 from jeroboam.cli.openstack.client import segment
 from jeroboam.cli.openstack.projects import PROJECT, on_project
 
-COLUMNS = ("id", "project", "amounts", "until")
+COLUMNS = ("id", "project", "amounts", "until", "pending")
 _SPAN = re.compile(r"(\d{1,6})([smhd])", re.ASCII)
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 UNTIL = "When it ends: a time (2026-12-31T12:00:00Z), or a time from now (30m, 2h, 7d)"
@@ -62,7 +62,10 @@ class CreateReservation(ShowOne):
 
 
 class ListReservations(Lister):
-    """List reservations with what has not been drawn from them yet."""
+    """List reservations with what has not been drawn from them yet.
+
+    From one that is pending nothing can be drawn: its units are still being taken back from others.
+    """
 
     EXAMPLES = """\
   openstack quota reservation list
@@ -77,7 +80,7 @@ class ListReservations(Lister):
         answer = on_project(
             self.client, parsed_args.project, lambda project: api.get(f"/nodes/{segment(project)}/reservations")
         )
-        return COLUMNS, [tuple(_row(item).values()) for item in answer["reservations"]]
+        return rows(COLUMNS, [_row(item) for item in answer["reservations"]])
 
 
 class ExtendReservation(Command):
@@ -151,4 +154,5 @@ def _row(item: Mapping[str, Any]) -> dict[str, Any]:
         "project": item["node_name"],
         "amounts": Amounts(item["amounts"]),
         "until": item["until"],
+        "pending": item["pending"],
     }
