@@ -104,7 +104,6 @@ def _request(ctx: Context, new: New) -> Request:
         shortage=Shortage(quota.shortage),
         reservation=quota.reservation,
         reclaimable=quota.reclaimable,
-        order=int(ctx.now * 1_000_000),
     )
 
 

@@ -93,7 +93,6 @@ def dry_run(ctx: Ctx, body: Annotated[schema.DryRunBody, Body()]) -> Response:
         shortage=body.shortage,
         reservation=body.reservation,
         reclaimable=body.reclaimable,
-        order=int(ctx.now * 1_000_000),
     )
     with ctx.services.database.read() as tx:
         decided = ledger.dry_run(tx, request, ctx.now)
