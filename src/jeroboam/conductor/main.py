@@ -76,11 +76,13 @@ class Conductor:
         self._watcher.stop()
         self._database.signal.notify()
         deadline = time.monotonic() + timeout
-        self._pool.shutdown(wait=False, cancel_futures=True)
+        # The dispatcher first: after it nobody hands out work.
+        for thread in (self._dispatcher, self._keeper):
+            thread.join(max(0.1, deadline - time.monotonic()))
+        self._pool.shutdown(wait=False)
         for _ in range(self._settings.engine.workers):
             if not self._free.acquire(timeout=max(0.0, deadline - time.monotonic())):
                 break
-        self._dispatcher.join(max(0.1, deadline - time.monotonic()))
 
     def _dispatch(self) -> None:
         seen = -1

@@ -1,0 +1,111 @@
+"""A conductor on a real database and the fake engine, and a team that may have 8 containers."""
+
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from jeroboam.backends.fake import FakeBackend
+from jeroboam.conductor.main import Conductor
+from jeroboam.conductor.secrets import SecretBox
+from jeroboam.model.container import KIND, ContainerSpec, ContainerStatus, Intent, Phase, RunState
+from jeroboam.model.names import container_name
+from jeroboam.model.objects import Object
+from jeroboam.settings import Settings
+from jeroboam.store import ledger, objects
+from jeroboam.store.database import Database
+from tests.engine import wait_until
+from tests.store.cloud import a_cloud, ask
+
+IMAGE = "busybox:local"
+FOREVER = ("sh", "-c", "trap 'exit 0' TERM; while :; do sleep 1; done")
+
+
+class House:
+    def __init__(self, folder: Path, grace: float = 0.0, **conductor: Any) -> None:
+        self.settings = Settings(data=folder)
+        quick = {"poll_seconds": 0.05, "backoff_first": 0.05, "backoff_cap": 0.2, **conductor}
+        self.settings.conductor = self.settings.conductor.model_copy(update=quick)
+        self.database = Database(self.settings.database_url)
+        self.database.migrate()
+        with self.database.write() as tx:
+            a_cloud(tx, grace=grace)
+        self.backend = FakeBackend("fake", self.database.installation, [IMAGE])
+        self.conductor = self.new_conductor()
+
+    def new_conductor(self) -> Conductor:
+        return Conductor(self.database, self.backend, self.settings, SecretBox.at(self.settings.data / "key"))
+
+    def create(self, team: str = "team1", name: str = "web", **fields: Any) -> str:
+        """The id of a new object that is to run; refused requests fail the test."""
+        ident, now = str(uuid.uuid4()), time.time()
+        spec = replace(ContainerSpec(IMAGE, intent=Intent(RunState.RUNNING, asked_at=now), command=FOREVER), **fields)
+        with self.database.write() as tx:
+            claim, decision = ask(tx, team, now=now, object_id=ident)
+            assert decision.outcome in ("admitted", "reclaiming"), decision
+            made = Object(ident, KIND, team, "user", name, 1, 0, spec, ContainerStatus(), now, now)
+            objects.insert(tx, made, claim)
+        return ident
+
+    def object(self, ident: str) -> Any:
+        with self.database.read() as tx:
+            return objects.find(tx, ident)
+
+    def status(self, ident: str) -> ContainerStatus:
+        status: ContainerStatus = self.object(ident).status
+        return status
+
+    def until(self, ident: str, phase: Phase, reason: str = "") -> ContainerStatus:
+        def there() -> ContainerStatus | None:
+            status = self.status(ident)
+            return status if status.phase is phase and reason in status.reason else None
+
+        return wait_until(there, f"{ident} is {phase} {reason}")
+
+    def change(self, ident: str, **fields: Any) -> None:
+        with self.database.write() as tx:
+            obj = objects.find(tx, ident)
+            assert obj is not None
+            objects.change_spec(tx, obj, replace(obj.spec, **fields), time.time())
+
+    def ask_for(self, ident: str, state: RunState) -> None:
+        revision = self.object(ident).generation + 1
+        self.change(ident, intent=Intent(state, revision, timeout=1, asked_at=time.time()))
+
+    def delete(self, ident: str) -> None:
+        with self.database.write() as tx:
+            obj = objects.find(tx, ident)
+            assert obj is not None
+            objects.mark_deleting(tx, obj, time.time())
+
+    def name(self, ident: str) -> str:
+        return container_name(self.database.installation, ident)
+
+    def on_engine(self) -> list[str]:
+        return sorted(summary.object_id for summary in self.backend.containers())
+
+    def used(self, team: str = "team1") -> int:
+        with self.database.read() as tx:
+            return ledger.tree(tx).nodes[team].used.get("containers", 0)
+
+    def sound(self) -> bool:
+        with self.database.read() as tx:
+            return ledger.verify(tx) == []
+
+    def calls(self, method: str) -> int:
+        return sum(call.method == method for call in self.backend.calls)
+
+
+@contextmanager
+def running(house: House) -> Iterator[House]:
+    house.conductor.start()
+    try:
+        yield house
+    finally:
+        house.backend.faults.heal()
+        house.conductor.stop()
+        house.backend.close()
+        house.database.close()

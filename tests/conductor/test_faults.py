@@ -1,0 +1,149 @@
+"""Engines that lie, hang and half-fail, conductors that die: one container for each object, and nothing stuck."""
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from jeroboam.backends.base import Definition
+from jeroboam.model.conditions import ConditionType, find
+from jeroboam.model.container import Phase
+from jeroboam.model.names import LABEL_INSTALLATION, LABEL_OBJECT
+from jeroboam.store import work
+from tests.conductor.house import FOREVER, IMAGE, House, running
+from tests.engine import wait_until
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> Iterator[House]:
+    with running(House(tmp_path)) as house:
+        yield house
+
+
+@pytest.mark.parametrize("method", ["create", "start", "ensure_network"])
+def test_a_reply_that_is_lost_makes_nothing_twice(house: House, method: str) -> None:
+    house.backend.faults.lose_reply(method, times=2)
+    ident = house.create()
+    house.until(ident, Phase.RUNNING)
+    assert house.on_engine() == [ident]
+    assert len(house.backend.networks()) == 1
+
+
+def test_an_engine_that_is_away_delays_and_says_so(house: House) -> None:
+    house.backend.faults.fail("observe", times=None)
+    ident = house.create()
+    status = house.until(ident, Phase.CREATING, "does not answer")
+    stalled = find(status.conditions, ConditionType.STALLED)
+    assert stalled is not None
+    assert stalled.status
+    wait_until(lambda: house.status(ident).failures >= 3, "it backs off")
+    house.backend.faults.heal()
+    status = house.until(ident, Phase.RUNNING)
+    assert status.failures == 0
+    assert find(status.conditions, ConditionType.STALLED) is None
+
+
+def test_one_that_hangs_holds_up_nobody_else(house: House) -> None:
+    gate = house.backend.faults.hang("create")
+    stuck = house.create(name="stuck")
+    assert gate.reached.wait(10)
+    others = [house.create(name=f"c{number}") for number in range(5)]
+    for ident in others:
+        house.until(ident, Phase.RUNNING)
+    assert house.status(stuck).phase is Phase.CREATING
+    gate.release()
+    house.until(stuck, Phase.RUNNING)
+
+
+def test_what_will_not_pass_is_an_error_with_its_reason_and_no_dead_end(house: House) -> None:
+    ident = house.create(command=("no-such-program",))
+    house.until(ident, Phase.ERROR, "no-such-program")
+    house.change(ident, command=("sleep", "inf"))
+    house.until(ident, Phase.RUNNING)
+
+
+def test_an_image_that_is_nowhere(house: House) -> None:
+    ident = house.create(image="nowhere/nothing:1")
+    house.until(ident, Phase.ERROR, "nowhere/nothing:1")
+    assert house.used() == 1
+    house.delete(ident)
+    wait_until(lambda: house.object(ident) is None, "it is gone")
+    assert house.used() == 0
+
+
+class Poison(Exception):
+    """Nothing that a backend may raise."""
+
+
+def test_a_poisoned_object_backs_off_alone(house: House) -> None:
+    house.backend.faults.fail("start", Poison("a secret thing"), times=3)  # type: ignore[arg-type]
+    poisoned = house.create(name="poisoned")
+    wait_until(lambda: house.status(poisoned).failures > 0, "it has failed")
+    assert "see the conductor's log" in house.status(poisoned).reason
+    assert "secret" not in house.status(poisoned).reason
+    house.until(poisoned, Phase.RUNNING)
+
+
+def test_the_stream_of_events_breaks_and_nothing_is_missed(house: House) -> None:
+    ident = house.create()
+    house.until(ident, Phase.RUNNING)
+    house.backend.break_events()
+    house.backend.crash(house.name(ident), 5)
+    assert house.until(ident, Phase.STOPPED).exit_code == 5
+
+
+def test_a_thousand_wake_ups_are_few_looks(house: House) -> None:
+    ident = house.create()
+    house.until(ident, Phase.RUNNING)
+    before = house.calls("observe")
+    with house.database.write() as tx:
+        for _ in range(1000):
+            work.wake(tx, [ident], time.time())
+    other = house.create(name="other")
+    house.until(other, Phase.RUNNING)
+    assert house.calls("observe") - before < 20
+    assert house.used() == 2
+
+
+def test_two_conductors_share_the_work(house: House) -> None:
+    second = house.new_conductor()
+    second.start()
+    try:
+        idents = [house.create(name=f"c{number}") for number in range(8)]
+        for ident in idents:
+            house.until(ident, Phase.RUNNING)
+    finally:
+        second.stop()
+    assert house.on_engine() == sorted(idents)
+    assert house.calls("create") == 8
+
+
+def test_a_zombie_writes_nothing(tmp_path: Path) -> None:
+    """Its lease ran out while the engine kept it waiting; another has done the work meanwhile."""
+    with running(House(tmp_path, lease_seconds=0.3)) as house:
+        gate = house.backend.faults.hang("start", after=True)
+        house.conductor._leases.renew = lambda: None  # type: ignore[method-assign]
+        ident = house.create()
+        assert gate.reached.wait(10)
+        second = house.new_conductor()
+        second.start()
+        try:
+            status = house.until(ident, Phase.RUNNING)
+            gate.release()
+            other = house.create(name="other")
+            house.until(other, Phase.RUNNING)
+        finally:
+            second.stop()
+        assert house.status(ident).backend_id == status.backend_id
+        assert house.on_engine() == sorted([ident, other])
+
+
+def test_an_orphan_with_our_label_is_removed_after_its_grace(tmp_path: Path) -> None:
+    house = House(tmp_path, orphan_grace=0.0)
+    labels = {LABEL_INSTALLATION: house.database.installation, LABEL_OBJECT: "gone"}
+    house.backend.create(Definition("orphan", IMAGE, labels, 16, 100, 10, FOREVER))
+    foreign = house.backend.plant_container(Definition("foreign", IMAGE, {}, 16, 100, 10, FOREVER))
+    with running(house):
+        wait_until(lambda: "orphan" not in house.backend.standing, "the orphan is gone")
+        assert house.backend.standing["foreign"] is foreign

@@ -1,0 +1,159 @@
+"""From declared to running and gone again, and what happens to it behind our back."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from jeroboam.backends.base import Definition
+from jeroboam.model.conditions import ConditionType, find
+from jeroboam.model.container import OnEvict, Phase, QuotaSpec, Restart, RestartPolicy, RunState
+from tests.conductor.house import FOREVER, House, running
+from tests.engine import wait_until
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> Iterator[House]:
+    with running(House(tmp_path)) as house:
+        yield house
+
+
+ALWAYS = RestartPolicy(Restart.ALWAYS)
+
+
+def test_it_runs_with_an_address_and_what_it_is_charged(house: House) -> None:
+    ident = house.create()
+    status = house.until(ident, Phase.RUNNING)
+    assert [address.network for address in status.addresses] == ["default"]
+    assert house.object(ident).observed_generation == 1
+    assert house.used() == 1
+    assert house.calls("create") == house.calls("start") == 1
+
+
+def test_at_rest_it_costs_the_engine_nothing(house: House) -> None:
+    idents = [house.create(name=f"c{number}") for number in range(4)]
+    for ident in idents:
+        house.until(ident, Phase.RUNNING)
+    # The echoes of our own calls have come by when somebody else's has.
+    house.backend.crash(house.name(idents[0]), 3)
+    house.until(idents[0], Phase.STOPPED)
+    assert house.calls("observe") <= 4 * 3 + 2
+
+
+def test_stop_start_pause_unpause(house: House) -> None:
+    ident = house.create()
+    house.until(ident, Phase.RUNNING)
+    for wanted, phase in (
+        (RunState.STOPPED, Phase.STOPPED),
+        (RunState.RUNNING, Phase.RUNNING),
+        (RunState.PAUSED, Phase.PAUSED),
+        (RunState.RUNNING, Phase.RUNNING),
+    ):
+        house.ask_for(ident, wanted)
+        house.until(ident, phase)
+
+
+def test_a_changed_limit_reaches_the_engine_without_making_it_anew(house: House) -> None:
+    ident = house.create()
+    house.until(ident, Phase.RUNNING)
+    house.change(ident, memory=77)
+    wait_until(lambda: (seen := house.backend.observe(house.name(ident))) and seen.memory == 77, "it has 77 MiB")
+    assert house.calls("create") == 1
+
+
+def test_a_changed_command_makes_it_anew(house: House) -> None:
+    ident = house.create()
+    first = house.until(ident, Phase.RUNNING).backend_id
+    house.change(ident, environment={"A": "1"})
+    wait_until(lambda: (s := house.status(ident)).phase is Phase.RUNNING and s.backend_id != first, "it is another")
+    assert house.on_engine() == [ident]
+
+
+def test_delete_gives_back_the_charge_when_nothing_is_left(house: House) -> None:
+    ident = house.create()
+    house.until(ident, Phase.RUNNING)
+    house.backend.faults.fail("remove", times=2)
+    house.delete(ident)
+    wait_until(lambda: house.object(ident) is None, "it is gone")
+    assert house.on_engine() == []
+    assert house.used() == 0
+    assert house.sound()
+
+
+def test_created_and_deleted_at_once_many_times(house: House) -> None:
+    for _ in range(5):
+        idents = [house.create(name=f"c{number}") for number in range(8)]
+        for ident in idents:
+            house.delete(ident)
+        wait_until(lambda: all(house.object(ident) is None for ident in idents), "all are gone")  # noqa: B023
+    assert house.on_engine() == []
+    assert house.used() == 0
+    assert house.sound()
+
+
+def test_removed_at_its_end(house: House) -> None:
+    ident = house.create(auto_remove=True, command=("true",))
+    wait_until(lambda: house.object(ident) is None, "it is gone")
+    assert house.used() == 0
+
+
+def test_an_exit_is_its_own_doing(house: House) -> None:
+    ident = house.create()
+    house.until(ident, Phase.RUNNING)
+    house.backend.crash(house.name(ident), 3)
+    status = house.until(ident, Phase.STOPPED)
+    assert status.exit_code == 3
+    assert "code 3" in status.reason
+    assert house.calls("start") == 1
+
+
+def test_vanished_and_wanted_back(house: House) -> None:
+    ident = house.create(restart=ALWAYS)
+    first = house.until(ident, Phase.RUNNING).backend_id
+    house.backend.vanish(house.name(ident))
+    wait_until(lambda: house.status(ident).backend_id not in (None, first), "it is made anew")
+    house.until(ident, Phase.RUNNING)
+    drifted = find(house.status(ident).conditions, ConditionType.DRIFTED)
+    assert drifted is not None
+    assert drifted.status
+
+
+def test_vanished_and_not_wanted_back_until_somebody_starts_it(house: House) -> None:
+    ident = house.create()
+    house.until(ident, Phase.RUNNING)
+    house.backend.vanish(house.name(ident))
+    house.until(ident, Phase.ERROR, "removed from the engine by somebody else")
+    house.ask_for(ident, RunState.RUNNING)
+    house.until(ident, Phase.RUNNING)
+
+
+def test_what_is_not_ours_is_left_alone(house: House, tmp_path: Path) -> None:
+    house.conductor.stop()
+    ident = house.create()
+    foreign = house.backend.plant_container(Definition(house.name(ident), "busybox:local", {}, 16, 100, 10, FOREVER))
+    house.conductor = house.new_conductor()
+    house.conductor.start()
+    house.until(ident, Phase.ERROR, "")
+    assert house.backend.standing[house.name(ident)] is foreign
+    assert house.calls("start") == house.calls("remove") == 0
+
+
+def test_a_borrower_leaves_for_the_owner_and_comes_back(tmp_path: Path) -> None:
+    with running(House(tmp_path, grace=0.2)) as house:
+        borrowers = [
+            house.create("team2", f"b{number}", quota=QuotaSpec(on_evict=OnEvict.REQUEUE)) for number in range(16)
+        ]
+        for ident in borrowers:
+            house.until(ident, Phase.RUNNING)
+        owner = house.create("team1", "owner")
+        house.until(owner, Phase.RUNNING)
+        stopped = [ident for ident in borrowers if house.status(ident).phase is Phase.STOPPED]
+        assert len(stopped) == 1
+        house.until(stopped[0], Phase.STOPPED, "Waits in the queue")
+        assert house.used("team2") == 15
+        assert house.calls("create") == 17
+
+        house.delete(owner)
+        house.until(stopped[0], Phase.RUNNING)
+        assert house.used("team2") == 16
+        assert house.sound()
