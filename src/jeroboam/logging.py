@@ -35,7 +35,9 @@ def configure(level: str, file: Path | None = None) -> None:
     sink: logging.Handler = PrivateFile(file) if file is not None else logging.StreamHandler(sys.stderr)
     readable = file is None and sys.stderr.isatty()
     number = logging.getLevelNamesMapping()[level.upper()]
-    renderer: Any = structlog.dev.ConsoleRenderer() if readable else structlog.processors.JSONRenderer(_json)
+    # Plain tracebacks: the handsome ones show local variables, and what is in those is nobody's business.
+    console = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
+    renderer: Any = console if readable else structlog.processors.JSONRenderer(_json)
     traceback: list[Any] = [] if readable else [structlog.processors.format_exc_info]
     structlog.configure(
         processors=[
