@@ -40,7 +40,6 @@ def test_the_file_becomes_the_api_s_document() -> None:
             "grace_seconds": 30,
             "strategies": ["final_share", "initial_share"],
             "reclaimable": False,
-            "undershoot": None,
         },
         "child_defaults": {"hard_limit": {"containers": 0}, "borrow_limit": {"containers": None}},
         "children": [

@@ -1,4 +1,4 @@
-"""`openstack quota tree show`, `apply` and `export`."""
+"""`openstack quota tree show`."""
 
 import pytest
 

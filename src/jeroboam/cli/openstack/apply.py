@@ -12,7 +12,7 @@ from osc_lib import exceptions
 from jeroboam.cli.openstack import document
 from jeroboam.cli.openstack.base import Command, Lister, Rows
 from jeroboam.cli.openstack.changes import Difference
-from jeroboam.cli.openstack.client import Api, segment
+from jeroboam.cli.openstack.client import Api, Client, segment
 from jeroboam.cli.openstack.drawing import pruned
 from jeroboam.cli.openstack.marked import MAX_BYTES, BadFile, read
 from jeroboam.cli.openstack.projects import PROJECT, on_project
@@ -21,8 +21,9 @@ from jeroboam.cli.openstack.projects import PROJECT, on_project
 class ApplyTree(Lister):
     """Set the limits of a whole tree from a YAML file, all or nothing, and list what changed.
 
-    What the file does not name stays as it is. Amounts are those of the command line: vcpus in CPUs (1.5, 1500m),
-    memory in MiB or with a unit (512, 2g). The order is found by itself: what must be lowered first is.
+    What the file does not name stays as it is; a policy and child_defaults are replaced whole. Amounts are those of
+    the command line: vcpus in CPUs (1.5, 1500m), memory in MiB or with a unit (512, 2g). The order is found by
+    itself: what must be lowered first is. A name may stand twice in a tree; then give the id beside it.
     """
 
     EXAMPLES = """\
@@ -46,6 +47,7 @@ The file:
 
     def options(self, parser: argparse.ArgumentParser) -> None:
         parser.add_argument("file", metavar="FILE", help="The file; - reads standard input")
+        parser.add_argument("--force", action="store_true", help="Even below what is in use, into debt (admins)")
         parser.add_argument("--dry-run", action="store_true", help="List what would change, and change nothing")
 
     def take_action(self, parsed_args: argparse.Namespace) -> Rows:
@@ -53,9 +55,28 @@ The file:
             wanted = document.tree(read(_content(parsed_args.file)))
         except BadFile as error:
             raise exceptions.CommandError(f"cannot read {parsed_args.file}: {error}") from None
-        answer = self.client.quota.post("/apply", {"document": wanted}, dry_run="true" if parsed_args.dry_run else None)
-        rows = [(item["node_name"], Difference(item["before"], item["after"])) for item in answer["changes"]]
-        return ("project", "change"), rows
+        _acquaint(self.client, wanted)
+        answer = self.client.quota.post(
+            "/apply",
+            {"document": wanted, "force": parsed_args.force},
+            dry_run="true" if parsed_args.dry_run else None,
+        )
+        return ("project", "change"), [
+            (item["node_name"], Difference(item["before"], item["after"])) for item in answer["changes"]
+        ]
+
+
+def _acquaint(client: Client, wanted: Mapping[str, Any]) -> None:
+    """Projects that nobody has used yet come into the tree when they are first asked for: so ask."""
+    top = on_project(client, _name(wanted), lambda project: client.quota.get("/tree", root=project))
+    known = {node[key] for node in _nodes(top) for key in ("id", "name")}
+    for node in _nodes(wanted):
+        if _name(node) not in known | {_name(wanted)}:
+            on_project(client, _name(node), lambda project: client.quota.get(f"/nodes/{segment(project)}"))
+
+
+def _name(node: Mapping[str, Any]) -> str:
+    return str(node.get("id") or node["name"])
 
 
 class ExportTree(Command):
@@ -92,7 +113,7 @@ def _content(file: str) -> bytes:
 
 def _nodes(root: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
     yield root
-    for child in root["children"]:
+    for child in root.get("children") or ():
         yield from _nodes(child)
 
 

@@ -60,4 +60,6 @@ def _plain(value: Any) -> str:
         return "-"
     if isinstance(value, list):
         return ",".join(str(item) for item in value)
-    return str(value).lower() if isinstance(value, bool) else str(value)
+    if isinstance(value, bool):
+        return str(value).lower()
+    return f"{value:g}" if isinstance(value, float) else str(value)

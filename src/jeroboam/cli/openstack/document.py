@@ -32,9 +32,8 @@ def _node(node: Pairs) -> dict[str, Any]:
         raise BadFile(node.line, "this project has no name; write `name: team1`")
     found: dict[str, Any] = {}
     for key, value in node.pairs.items():
-        if isinstance(value, Text) and value.empty:
-            continue
-        found[key] = _READERS[key](value, key)
+        if not _nothing(value):
+            found[key] = _READERS[key](value, key)
     return found
 
 
@@ -63,12 +62,14 @@ def _weight(value: Value, key: str) -> Any:
 
 def _policy(value: Value, key: str) -> dict[str, Any]:
     given = pairs(value, "a policy", tuple(policies.READERS))
-    return {rule: _rule(rule, written) for rule, written in given.pairs.items()}
+    return {rule: _rule(rule, value) for rule, value in given.pairs.items() if not _nothing(value)}
+
+
+def _nothing(value: Value) -> bool:
+    return isinstance(value, Text) and value.empty
 
 
 def _rule(rule: str, value: Value) -> Any:
-    if isinstance(value, Text) and value.empty:
-        return None
     if isinstance(value, Items):  # strategies
         value = Text(value.line, ",".join(_text(item, rule) for item in value.items))
     return _checked(value, rule, policies.READERS[rule])
@@ -126,13 +127,18 @@ def written(node: Mapping[str, Any]) -> dict[str, Any]:
     if node["weight"] != "1":
         found["weight"] = int(node["weight"]) if node["weight"].isdigit() else node["weight"]
     if rules := {key: value for key, value in node["policy"].items() if value is not None}:
-        found["policy"] = rules
+        found["policy"] = {key: _short(value) for key, value in rules.items()}
     if node["child_defaults"]:
         found["child_defaults"] = {
             word: {r: _said(word, r, limit[word]) for r, limit in sorted(node["child_defaults"].items())}
             for word in LIMITS
         }
     return found
+
+
+def _short(value: Any) -> Any:
+    """Seconds without the point that JSON has put there."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def _said(word: str, resource: str, units: int | None) -> int | float | str:
