@@ -1,6 +1,7 @@
 """What happened, as it happens: server-sent events out of the event rows, resumed by their numbers."""
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator, Collection
 from typing import Annotated, Any
 
@@ -17,6 +18,7 @@ from jeroboam.api.context import Context, Ctx
 from jeroboam.api.quota.view import ANOTHER
 from jeroboam.api.respond import iso, json
 from jeroboam.api.routing import Routes
+from jeroboam.api.shared import Common
 from jeroboam.model.errors import Unavailable
 from jeroboam.model.events import Event
 from jeroboam.store import events, ledger
@@ -131,12 +133,10 @@ def _page(
     return [event for event in found if object_id in (None, event.object_id)], last
 
 
-_open: dict[str, int] = {}
-
-
 @routes.route("GET", "", rule="events:list", answers={200: "text/event-stream"}, target="handler")
 async def follow_events(
     ctx: Ctx,
+    shared: Common,
     query: Annotated[Wanted, Query()],
     last_event_id: Annotated[str | None, Header(max_length=20)] = None,
 ) -> Response:
@@ -144,14 +144,14 @@ async def follow_events(
     whose = await run_in_threadpool(projects_of, ctx, query)
     ctx.check(ctx.caller.scope_id)
     owner = ctx.caller.scope_id or ctx.caller.user_id
-    if sum(_open.values()) >= STREAMS or _open.get(owner, 0) >= PER_PROJECT:
+    if shared.followers.total() >= STREAMS or shared.followers[owner] >= PER_PROJECT:
         raise Unavailable("cannot follow events: too many do already; close some, or read /events/v1/history")
     since = query.since
     if last_event_id is not None and last_event_id.isascii() and last_event_id.isdigit():
         since = int(last_event_id)
     if since is None:
         since = await run_in_threadpool(_latest, ctx.services.database)
-    stream = _stream(ctx, query, whose, since, owner)
+    stream = _stream(ctx, shared.followers, query, whose, since, owner)
     return StreamingResponse(
         stream, media_type="text/event-stream", headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
     )
@@ -163,7 +163,7 @@ def _latest(database: Database) -> int:
 
 
 async def _stream(
-    ctx: Context, wanted: Wanted, whose: Collection[str] | None, since: int, owner: str
+    ctx: Context, followers: Counter[str], wanted: Wanted, whose: Collection[str] | None, since: int, owner: str
 ) -> AsyncIterator[bytes]:
     services, managed = ctx.services, wanted.below or wanted.all
     loop, woken = asyncio.get_running_loop(), asyncio.Event()
@@ -174,7 +174,7 @@ async def _stream(
             loop.call_soon_threadsafe(woken.set)
 
     unsubscribe = services.database.signal.subscribe(wake)
-    _open[owner] = _open.get(owner, 0) + 1
+    followers[owner] += 1
     metrics.STREAMS.labels("events").inc()
     try:
         yield b"retry: 2000\n\n"
@@ -195,9 +195,9 @@ async def _stream(
     finally:
         unsubscribe()
         metrics.STREAMS.labels("events").dec()
-        _open[owner] -= 1
-        if not _open[owner]:
-            del _open[owner]
+        followers[owner] -= 1
+        if not followers[owner]:
+            del followers[owner]
 
 
 def _written(event: Event, document: dict[str, Any]) -> bytes:

@@ -1,6 +1,7 @@
-"""What all routes of an application share beside its services: the engine's bulkhead, the tickets."""
+"""What all routes of an application share beside its services: the engine's bulkhead, tickets, who follows events."""
 
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, field
 from typing import Annotated
 
 from fastapi import Depends, Path, Request
@@ -13,6 +14,8 @@ from jeroboam.api.tickets import Tickets
 class Shared:
     engine: Engine
     tickets: Tickets
+    followers: Counter[str] = field(default_factory=Counter)
+    """Open event streams, by the node that they are scoped to."""
 
 
 async def _shared(request: Request) -> Shared:
