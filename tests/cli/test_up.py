@@ -42,6 +42,7 @@ def test_background_from_start_to_stop_and_again(command: Command) -> None:
     assert started.returncode == 0, started.stderr
     assert f"export OS_CLIENT_CONFIG_FILE={command.data}/clouds.yaml" in started.stdout
     assert "openstack --os-cloud team1 appcontainer list" in started.stdout
+    assert "the example organisation has 16 containers" in started.stdout  # also while there is no engine
     assert command.status() | {"since": ""} == {
         "jeroboam": "running",
         "since": "",

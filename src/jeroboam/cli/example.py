@@ -6,14 +6,15 @@
 import time
 
 from jeroboam.api.services import Services
+from jeroboam.model.quantities import CONTAINERS, MEMORY, VCPUS
 from jeroboam.quota.tree import UNLIMITED, Limit
 from jeroboam.store import ledger
 from jeroboam.store.audit import Actor
 
 ORGANISATION, TEAMS = "org", ("team1", "team2")
-_UNBOUNDED = {"vcpus": Limit(UNLIMITED), "memory": Limit(UNLIMITED)}
-_ORGANISATION = {"containers": Limit(16, None, 0), **_UNBOUNDED}
-_TEAM = {"containers": Limit(8), **_UNBOUNDED}
+_UNBOUNDED = {VCPUS: Limit(UNLIMITED), MEMORY: Limit(UNLIMITED)}
+_ORGANISATION = {CONTAINERS: Limit(16, None, 0), **_UNBOUNDED}
+_TEAM = {CONTAINERS: Limit(8), **_UNBOUNDED}
 _ACTOR = Actor("jeroboam", "jeroboam up")
 
 
@@ -26,6 +27,8 @@ def set_limits(services: Services) -> bool:
     paths = [services.projects.path(place.id) for place in places]
     now = time.time()
     with services.database.write() as tx:
+        # The engine may not be there yet, and only it knows the machine's size; containers have none.
+        ledger.set_capacity(tx, {CONTAINERS: UNLIMITED}, now)
         for path in paths:
             ledger.ensure_path(tx, [(place.id, place.name, place.kind) for place in path])
         for place in places:

@@ -7,7 +7,7 @@ import threading
 from contextlib import ExitStack
 
 from jeroboam import logging as jeroboam_logging
-from jeroboam.cli import process
+from jeroboam.cli import collector, process
 from jeroboam.cli.progress import Progress
 from jeroboam.settings import Settings
 
@@ -47,6 +47,7 @@ def run_conductor(settings: Settings) -> None:
 
 def _part(settings: Settings) -> ExitStack:
     os.umask(0o077)
+    collector.look_rarely()
     stack = ExitStack()
     stack.enter_context(process.beside_others(settings.data))
     jeroboam_logging.configure(settings.log_level)

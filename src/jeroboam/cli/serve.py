@@ -1,6 +1,5 @@
 """The HTTP server around the API: uvicorn, told where to listen before it takes the first request."""
 
-import gc
 import socket
 import ssl
 from collections.abc import Callable
@@ -8,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import uvicorn
 
+from jeroboam.cli import collector
 from jeroboam.cli.errors import Refused
 from jeroboam.settings import Settings
 
@@ -76,11 +76,5 @@ def serve(app: "ASGIApp", settings: Settings, bound: socket.socket, listening: C
         ssl_certfile=str(cert) if cert else None,
         ssl_keyfile=str(key) if key else None,
     )
-    _spare_collector()
+    collector.spare_loaded()
     Server(config, listening).run(sockets=[bound])
-
-
-def _spare_collector() -> None:
-    """What was loaded at start stays for good: without this, every long list makes the collector look at all of it."""
-    gc.freeze()
-    gc.set_threshold(10_000, 20, 20)

@@ -12,7 +12,7 @@ from pathlib import Path
 from types import FrameType
 
 from jeroboam import logging as jeroboam_logging
-from jeroboam.cli import process
+from jeroboam.cli import collector, process
 from jeroboam.cli.errors import Refused
 from jeroboam.cli.process import Running
 from jeroboam.cli.progress import Progress
@@ -29,6 +29,7 @@ class Told(BaseException):
 def up(settings: Settings, progress: Progress, log: Path | None = None) -> None:
     """Runs until told to stop. Logs go to `log`, or to stderr. Raises Refused if it cannot start."""
     os.umask(0o077)
+    collector.look_rarely()
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, _told)
     try:
@@ -71,8 +72,9 @@ def _run(settings: Settings, progress: Progress, running: Running, stack: ExitSt
     wiring.start_conductor(base, stack)
     if keystone is not None:
         _await(keystone, progress)
-        if wiring.set_example_limits(services):
-            progress("the example organisation has 16 containers, each of its teams 8 of them")
+        said = wiring.set_example_limits(services)
+        if said is not None:
+            progress(said)
 
     # 4. Requests, until somebody tells us to stop.
     def listening() -> None:
