@@ -9,6 +9,7 @@ from jeroboam.identity.keystone import Keystone
 from jeroboam.identity.projects import Projects
 from jeroboam.model.errors import Conflict, NotFound, Unavailable
 from jeroboam.settings import load
+from tests.engine import wait_until
 from tests.keystone import RunningKeystone, free_port
 
 pytestmark = pytest.mark.keystone
@@ -54,6 +55,19 @@ def test_the_deepest_tree_that_keystone_allows(keystone: RunningKeystone, client
     for name in names:
         parent = make(keystone, admin, name, parent)
     assert [place.name for place in Projects(client).path(parent)] == [*reversed(names), "Default"]
+
+
+def test_a_place_in_use_is_looked_up_again_before_its_time_is_over(
+    keystone: RunningKeystone, client: Keystone, admin: str
+) -> None:
+    now = 0.0
+    projects = Projects(client, monotonic=lambda: now)
+    made = make(keystone, admin, f"p-{uuid.uuid4().hex[:6]}", "default")
+    assert projects.place(made).enabled
+    keystone.request("PATCH", f"/projects/{made}", admin, json={"project": {"enabled": False}})
+    now = 31.0
+    assert projects.place(made).enabled
+    wait_until(lambda: not projects.place(made).enabled, "the new answer is remembered")
 
 
 def test_a_disabled_project_says_so_when_its_time_is_up(

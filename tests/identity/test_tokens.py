@@ -11,6 +11,7 @@ from jeroboam.identity.keystone import Keystone
 from jeroboam.identity.tokens import Caller, TokenValidator, caller_from
 from jeroboam.model.errors import Unauthenticated, Unavailable
 from jeroboam.settings import Settings, load
+from tests.engine import wait_until
 from tests.identity.proxy import CountingProxy
 from tests.keystone import RunningKeystone, free_port
 
@@ -99,6 +100,33 @@ def test_a_known_token_is_not_asked_about_again(
     assert validator.validate(token) is first
     assert validator.cached(token) is first
     assert proxy.count("GET /v3/auth/tokens") == asked == 1
+
+
+def test_a_token_in_use_is_asked_about_again_before_its_minute_is_over(
+    keystone: RunningKeystone, client: Keystone, proxy: CountingProxy
+) -> None:
+    clock = Clock()
+    validator, token = TokenValidator(client, monotonic=clock), keystone.token("team1")
+    validator.validate(token)
+    clock.now = 29.0
+    assert validator.cached(token) is not None
+    assert proxy.count("GET /v3/auth/tokens") == 1
+    clock.now = 31.0
+    assert validator.cached(token) is not None
+    wait_until(lambda: proxy.count("GET /v3/auth/tokens") == 2, "Keystone is asked again")
+    clock.now = 61.0
+    wait_until(lambda: validator.cached(token) is not None, "the second answer is remembered")
+
+
+def test_a_revoked_token_in_use_is_found_out_before_its_minute_is_over(
+    keystone: RunningKeystone, client: Keystone
+) -> None:
+    clock = Clock()
+    validator, token = TokenValidator(client, monotonic=clock), keystone.token("team1")
+    validator.validate(token)
+    assert keystone.request("DELETE", "/auth/tokens", token, headers={"X-Subject-Token": token}).status_code == 204
+    clock.now = 31.0
+    wait_until(lambda: validator.cached(token) is None, "the token is refused")
 
 
 def test_many_who_ask_at_once_cost_one_question(

@@ -5,12 +5,13 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable
+from concurrent.futures import CancelledError, Future
 from dataclasses import dataclass
 from typing import Any, Literal
 from urllib.parse import quote
 
 from jeroboam.identity.keystone import Keystone
-from jeroboam.model.errors import Conflict, NotFound, Unavailable
+from jeroboam.model.errors import Conflict, NotFound, Problem, Unavailable
 
 MAX_DEPTH = 64
 """Far above what Keystone allows: it only ends a loop that cannot be."""
@@ -44,6 +45,7 @@ class Projects:
         self._monotonic = monotonic
         self._lock = threading.Lock()
         self._known: OrderedDict[str, tuple[Place, float]] = OrderedDict()
+        self._renewing: set[str] = set()
 
     def path(self, project_id: str) -> tuple[Place, ...]:
         """The project, its parents, its domain, in this order. Raises NotFound, Unavailable."""
@@ -58,18 +60,42 @@ class Projects:
         """One project or domain. Raises NotFound, Unavailable."""
         with self._lock:
             found = self._known.get(place_id)
-        if found is not None and self._monotonic() < found[1]:
+        if found is not None and (left := found[1] - self._monotonic()) > 0:
+            if left < self._cache_seconds / 2:
+                self._renew(place_id)
             return found[0]
         if not _ID.fullmatch(place_id):
             raise NotFound(f"cannot find project {place_id[:64]!r}: that is no id of a project")
         since = self._monotonic()
         try:
             # A domain is a project in Keystone, with the same id: one request serves both.
-            place = _place(self._keystone.get(f"/projects/{place_id}").get("project"))
+            place = _place(self._keystone.get(_path(place_id)).get("project"))
         except NotFound:
             raise NotFound(f"cannot find project {place_id}: Keystone knows no such project") from None
         self._remember(place, since + self._cache_seconds)
         return place
+
+    def _renew(self, place_id: str) -> None:
+        """Asks again while the last answer still holds, so that a user at work never waits for a busy Keystone."""
+        with self._lock:
+            if place_id in self._renewing:
+                return
+            self._renewing.add(place_id)
+        since = self._monotonic()
+        asked = self._keystone.submit(_path(place_id))
+        asked.add_done_callback(lambda answer: self._renewed(place_id, answer, since))
+
+    def _renewed(self, place_id: str, answer: Future[dict[str, Any]], since: float) -> None:
+        try:
+            self._remember(_place(answer.result().get("project")), since + self._cache_seconds)
+        except NotFound:
+            with self._lock:
+                self._known.pop(place_id, None)
+        except (Problem, CancelledError):
+            pass  # the last answer holds until its time has come; whoever asks then is told
+        finally:
+            with self._lock:
+                self._renewing.discard(place_id)
 
     def find(self, name_or_id: str) -> Place:
         """The project or domain of that id, or else of that name. Raises NotFound, Conflict (several), Unavailable."""
@@ -93,6 +119,10 @@ class Projects:
             self._known.move_to_end(place.id)
             while len(self._known) > self._capacity:
                 self._known.popitem(last=False)
+
+
+def _path(place_id: str) -> str:
+    return f"/projects/{place_id}"
 
 
 def _place(item: Any) -> Place:

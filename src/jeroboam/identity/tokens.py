@@ -5,13 +5,13 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable
-from concurrent.futures import Future
+from concurrent.futures import CancelledError, Future
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from jeroboam.identity.keystone import Keystone
-from jeroboam.model.errors import NotFound, Unauthenticated, Unavailable
+from jeroboam.model.errors import NotFound, Problem, Unauthenticated, Unavailable
 
 MAX_TOKEN = 8192
 """Bytes. Keystone's own (Fernet, JWS) stay below 1 KiB; anything longer is not worth a question."""
@@ -43,7 +43,7 @@ class Caller:
 
 
 class TokenValidator:
-    """Thread-safe. Knows tokens by their digest only; remembers no refusal and no failure."""
+    """Thread-safe. Remembers tokens by their digest only, and no refusal and no failure."""
 
     def __init__(
         self,
@@ -61,11 +61,11 @@ class TokenValidator:
         self._monotonic = monotonic
         self._lock = threading.Lock()
         self._known: OrderedDict[bytes, tuple[Caller, float]] = OrderedDict()
-        self._asked: dict[bytes, Future[dict[str, Any]]] = {}
+        self._asked: dict[bytes, tuple[float, Future[dict[str, Any]]]] = {}
 
     def cached(self, token: str) -> Caller | None:
         """The caller if we know it without asking. Never blocks, never raises."""
-        return self._recall(_digest(token))
+        return self._recall(_digest(token), token)
 
     def validate(self, token: str) -> Caller:
         """The caller, from the cache or from Keystone. Raises Unauthenticated, Unavailable (after 5 s at most)."""
@@ -74,36 +74,63 @@ class TokenValidator:
         if len(token) > MAX_TOKEN or not token.isascii() or not token.isprintable() or " " in token:
             raise Unauthenticated(REFUSED)
         key = _digest(token)
-        caller = self._recall(key)
+        caller = self._recall(key, token)
         return caller if caller is not None else self._ask(key, token)
 
-    def _recall(self, key: bytes) -> Caller | None:
+    def _recall(self, key: bytes, token: str) -> Caller | None:
         with self._lock:
             found = self._known.get(key)
             if found is None:
                 return None
             caller, until = found
-            if self._monotonic() >= until or self._clock() >= caller.expires_at:
+            left = until - self._monotonic()
+            if left <= 0 or self._clock() >= caller.expires_at:
                 del self._known[key]
                 return None
             self._known.move_to_end(key)
-            return caller
+        if left < self._cache_seconds / 2:
+            self._renew(key, token)
+        return caller
+
+    def _renew(self, key: bytes, token: str) -> None:
+        """Asks again while the last answer still holds, so that a user at work never waits for a busy Keystone."""
+        with self._lock:
+            if key in self._asked:
+                return
+            since, answer = self._submit(key, token)
+        answer.add_done_callback(lambda done: self._renewed(key, done, since))
+
+    def _renewed(self, key: bytes, answer: Future[dict[str, Any]], since: float) -> None:
+        self._answered(key, answer)
+        try:
+            self._remember(key, caller_from(answer.result()), since + self._cache_seconds)
+        except NotFound:
+            with self._lock:
+                self._known.pop(key, None)
+        except (Problem, CancelledError):
+            pass  # the last answer holds until its time has come; whoever asks then is told
+
+    def _submit(self, key: bytes, token: str) -> tuple[float, Future[dict[str, Any]]]:
+        """With the lock held: asks Keystone, for all who want to know."""
+        answer = self._keystone.submit("/auth/tokens?nocatalog=1", {"X-Subject-Token": token})
+        self._asked[key] = asked = (self._monotonic(), answer)
+        return asked
+
+    def _answered(self, key: bytes, answer: Future[dict[str, Any]]) -> None:
+        with self._lock:
+            if key in self._asked and self._asked[key][1] is answer:
+                del self._asked[key]
 
     def _ask(self, key: bytes, token: str) -> Caller:
-        since = self._monotonic()
         with self._lock:
-            answer = self._asked.get(key)  # somebody asks about the same token already: wait for that answer
-            if answer is None:
-                answer = self._keystone.submit("/auth/tokens?nocatalog=1", {"X-Subject-Token": token})
-                self._asked[key] = answer
+            # Where somebody asks about the same token already: wait for that answer.
+            since, answer = self._asked.get(key) or self._submit(key, token)
         try:
             caller = caller_from(self._keystone.wait(answer))
         except NotFound:
             raise Unauthenticated(REFUSED) from None
         finally:
-            with self._lock:
-                if self._asked.get(key) is answer:
-                    del self._asked[key]
+            self._answered(key, answer)
         if self._clock() >= caller.expires_at:
             raise Unauthenticated(REFUSED)
         self._remember(key, caller, since + self._cache_seconds)
