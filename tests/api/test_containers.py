@@ -136,6 +136,29 @@ def test_lists_are_filtered_sorted_and_paged(user: User) -> None:
     assert [c["name"] for c in user.ask("GET", f"{ROUTE}?name=a").json()["containers"]] == ["a"]
 
 
+def test_a_list_shows_what_each_container_shows_now(cloud: Cloud, user: User) -> None:
+    """Lists keep what they wrote: every change has to be seen in the next one."""
+    uuid = user.run("web", command=["sleep", "inf"])["uuid"]
+    changes = (
+        ("PATCH", f"{ROUTE}/{uuid}", {"memory": 300}),
+        ("PATCH", f"{ROUTE}/{uuid}", {"name": "renamed"}),
+        ("POST", f"{ROUTE}/{uuid}/pause", None),
+        ("POST", f"{ROUTE}/{uuid}/unpause", None),
+        ("POST", f"{ROUTE}/{uuid}/stop?timeout=0", None),
+        ("DELETE", f"{ROUTE}/{uuid}", None),
+    )
+    for method, path, body in changes:
+        assert user.ask(method, path, body).status_code < 300
+        for settled in (False, True):
+            if settled and method != "DELETE":
+                cloud.work()
+            (listed,) = user.ask("GET", ROUTE).json()["containers"]
+            shown = user.show(uuid)
+            # A second may pass between the two.
+            assert listed.pop("status_detail").split(" ")[0] == shown.pop("status_detail").split(" ")[0]
+            assert listed == shown
+
+
 def test_an_ambiguous_name_is_a_conflict(user: User) -> None:
     user.create("twin")
     user.create("twin")

@@ -1,4 +1,4 @@
-"""What all routes of an application share beside its services: the engine's bulkhead, tickets, who follows events."""
+"""What all routes of an application share beside its services: bulkhead, tickets, what is kept, who follows events."""
 
 from collections import Counter
 from dataclasses import dataclass, field
@@ -6,6 +6,7 @@ from typing import Annotated
 
 from fastapi import Depends, Path, Request
 
+from jeroboam.api.containers.written import Writer
 from jeroboam.api.engine import Engine
 from jeroboam.api.tickets import Tickets
 
@@ -14,6 +15,7 @@ from jeroboam.api.tickets import Tickets
 class Shared:
     engine: Engine
     tickets: Tickets
+    writer: Writer = field(default_factory=Writer)
     followers: Counter[str] = field(default_factory=Counter)
     """Open event streams, by the node that they are scoped to."""
 

@@ -11,7 +11,7 @@ from jeroboam.api.containers.documents import ContainerDocument, ContainersDocum
 from jeroboam.api.context import Context, Ctx
 from jeroboam.api.respond import json, nothing
 from jeroboam.api.routing import Routes
-from jeroboam.api.shared import Ident
+from jeroboam.api.shared import Common, Ident
 from jeroboam.model.container import KIND, RunState
 from jeroboam.model.errors import Malformed, NotAcceptable, Unsupported
 from jeroboam.store import objects
@@ -31,7 +31,7 @@ def base(ctx: Context) -> str:
 
 
 @routes.route("GET", "/containers", rule="container:list", answers={200: ContainersDocument})
-def list_containers(ctx: Ctx, query: Annotated[schema.Listing, Query()]) -> Response:
+def list_containers(ctx: Ctx, shared: Common, query: Annotated[schema.Listing, Query()]) -> Response:
     if query.all_projects:
         ctx.check(ctx.caller.project_id, rule="container:list_all_projects")
     filters = {key: value for key in _FILTERS if (value := getattr(query, key)) is not None}
@@ -52,7 +52,7 @@ def list_containers(ctx: Ctx, query: Annotated[schema.Listing, Query()]) -> Resp
     url = base(ctx)
     return json(
         {
-            "containers": [view.container(obj, url, ctx.now) for obj in found],
+            "containers": [shared.writer.write(obj, url, ctx.now) for obj in found],
             "next": _next(url, query, found[-1].id) if len(found) == limit else None,
         }
     )
