@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from cryptography import x509
 
 from jeroboam.files import write_private
 from jeroboam.settings import Settings
@@ -46,6 +45,8 @@ def trusted(settings: Settings) -> Path | None:
     """What a client must be told to trust: the authority named in the settings, or a self-signed certificate."""
     if settings.api.tls_ca or settings.api.tls_cert is None:
         return settings.api.tls_ca
+    from cryptography import x509  # only where there is TLS: Keystone waits while it is loaded
+
     certificate = x509.load_pem_x509_certificate(settings.api.tls_cert.read_bytes())
     return settings.api.tls_cert.absolute() if certificate.issuer == certificate.subject else None
 
