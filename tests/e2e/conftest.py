@@ -12,7 +12,7 @@ from jeroboam.model.names import LABEL_INSTALLATION
 from jeroboam.store.database import Database
 from tests import engine as engines
 from tests.e2e.house import House
-from tests.e2e.people import Keystone, Org
+from tests.e2e.people import Keystone, Org, Person
 from tests.e2e.server import Server
 
 
@@ -77,3 +77,22 @@ def make_org(house: House) -> Iterator[Callable[..., Org]]:
 
     yield make
     house.clear([person for org in made for person in org.teams.values()])
+
+
+@pytest.fixture(scope="session")
+def example(house: House) -> Org:
+    """The organisation that every fresh house has: 16 containers, 8 for each of its teams."""
+    return Org(house.people.manager.project_id, house.people.manager, house.people.members)
+
+
+@pytest.fixture
+def team1(house: House, example: Org) -> Iterator[Person]:
+    """A member of team1, whose project is empty before and after."""
+    yield example["team1"]
+    house.clear([example["team1"]])
+
+
+@pytest.fixture
+def team2(house: House, example: Org) -> Iterator[Person]:
+    yield example["team2"]
+    house.clear([example["team2"]])

@@ -93,6 +93,8 @@ class House:
             assert not self.on_engine(project=person.project_id)
             for volume in person.zun_api("GET", "/volumes").json()["volumes"]:
                 assert person.zun_api("DELETE", f"/volumes/{volume['uuid']}").status_code == 204
+            for registry in person.zun_api("GET", "/registries").json()["registries"]:
+                assert person.zun_api("DELETE", f"/registries/{registry['uuid']}").status_code == 204
             assert not any(figures(person, "used").values())
 
     def _delete_all(self, person: Person) -> None:
