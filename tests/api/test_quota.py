@@ -64,6 +64,8 @@ def test_figure_15_over_http(org: Organisation) -> None:
     evicted = [c for c in org.team2.ask("GET", "/container/v1/containers").json()["containers"] if c["status_reason"]]
     assert len(evicted) == 4
     assert all(c["status"] == "Stopped" and "took it back" in c["status_reason"] for c in evicted)
+    assert org.team2.show(evicted[0]["uuid"])["evicted_by"] == "another project"
+    assert org.manager.show(evicted[0]["uuid"])["evicted_by"] == "team1"
     assert "team1" not in org.team2.ask("GET", "/events/v1/history?limit=1000").text
     again = org.team2.ask("POST", f"/container/v1/containers/{evicted[0]['uuid']}/start")
     assert again.status_code in (202, 403)

@@ -104,6 +104,8 @@ class ContainerDocument(Document):
     mounts: list[MountDocument]
     hints: dict[str, str | list[str]]
     image_id: str | None
+    evicted_by: str | None
+    """The project that took its capacity back: by name for those who may know it."""
     exit_code: int | None
     health: str | None
 

@@ -9,6 +9,7 @@ from jeroboam.api.containers import actions, create, lookup, schema, view
 from jeroboam.api.containers.build import memory_of, network_of
 from jeroboam.api.containers.documents import ContainerDocument, ContainersDocument
 from jeroboam.api.context import Context, Ctx
+from jeroboam.api.quota import places
 from jeroboam.api.respond import json, nothing
 from jeroboam.api.routing import Routes
 from jeroboam.api.shared import Common, Ident
@@ -76,7 +77,10 @@ def create_container(
 def show_container(ctx: Ctx, ident: Ident, query: Annotated[schema.AllProjects, Query()]) -> Response:
     with ctx.services.database.read() as tx:
         obj = lookup.find(ctx, tx, ident, everywhere=query.all_projects)
-    return json(view.container(obj, base(ctx), ctx.now))
+        shown = view.container(obj, base(ctx), ctx.now)
+        if obj.status.evicted_by is not None:
+            shown["evicted_by"] = places.name_of(ctx, tx, obj.status.evicted_by) or shown["evicted_by"]
+    return json(shown)
 
 
 @routes.route(

@@ -4,6 +4,7 @@ from functools import lru_cache
 from typing import Any
 
 from jeroboam.api.containers.build import ZONE
+from jeroboam.api.quota.view import ANOTHER
 from jeroboam.api.respond import iso
 from jeroboam.model.conditions import Condition
 from jeroboam.model.container import Address, ContainerSpec, ContainerStatus, Phase
@@ -67,6 +68,7 @@ def container(obj: ContainerObject, base: str, now: float) -> dict[str, Any]:
         "mounts": _mounts(spec),
         "hints": spec.hints,
         "image_id": status.image_id,
+        "evicted_by": ANOTHER if status.evicted_by else None,
         "exit_code": status.exit_code,
         "health": status.health,
     }

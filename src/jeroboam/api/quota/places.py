@@ -71,6 +71,12 @@ def manages(ctx: Context, place: Place) -> bool:
     return ctx.allows("quota:get", "-", (place.id, *place.ancestors))
 
 
+def name_of(ctx: Context, tx: Connection, node_id: str) -> str | None:
+    """A node's name, for who may see it; None for everybody else."""
+    place = known(tx, node_id)
+    return place.name if place is not None and visible(ctx, place) else None
+
+
 def visible_names(ctx: Context, tx: Connection, place: Place) -> dict[str, str]:
     """Of whom this caller may hear by name: the node, what is above it, and below for those who manage it."""
     ids = [place.id, *place.ancestors]
