@@ -92,6 +92,15 @@ class Identity(BaseModel):
     cache_seconds: float = Field(default=60.0, le=60.0)
     """How long a token is believed without asking again: a revoked one works no longer than this."""
 
+    @field_validator("auth_url")
+    @classmethod
+    def _version_3(cls, value: str | None) -> str | None:
+        """Operators know it with and without the version."""
+        if value is None:
+            return None
+        plain = value.rstrip("/")
+        return plain if plain.endswith("/v3") else plain + "/v3"
+
 
 class Api(BaseModel):
     host: str = "127.0.0.1"
@@ -194,7 +203,7 @@ class Settings(BaseSettings):
     def identity_internal_url(self) -> str:
         """Keystone as we reach it ourselves: our own by the address that it listens on, whatever its public name."""
         if self.identity.auth_url:
-            return self.identity.auth_url.rstrip("/")
+            return self.identity.auth_url
         host = "127.0.0.1" if self.api.wildcard else self.api.host
         return f"{self.api.scheme}://{f'[{host}]' if ':' in host else host}:{self.identity.keystone_port}/v3"
 

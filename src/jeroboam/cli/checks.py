@@ -51,17 +51,18 @@ def failed(check: str, found: str, mend: str) -> Check:
     return Check(check, Result.FAILED, found, mend)
 
 
-def all_checks(settings: Settings) -> Iterator[Check]:
-    """In the order in which a newcomer meets them."""
+def all_checks(settings: Settings, engine_given: bool) -> Iterator[Check]:
+    """In the order in which a newcomer meets them. The engine is that of a running server, unless one is given."""
     from jeroboam.cli.checks_engine import engine_checks
 
     running = process.find_running(settings.data)
+    engine = running.engine if running and not engine_given else settings.engine.url
     yield python()
     yield folder(settings.data)
     yield from databases(settings)
     yield disk("disk", settings.data)
     yield capabilities()
-    yield from engine_checks(settings)
+    yield from engine_checks(engine, settings.network.range)
     if running is None:
         yield port("api port", settings.api.host, settings.api.port, "--port")
         if settings.identity.auth_url is None:

@@ -1,6 +1,7 @@
 """What `jeroboam doctor` asks the Docker Engine."""
 
 from collections.abc import Iterator
+from ipaddress import IPv4Network
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,6 @@ from docker.errors import DockerException
 
 from jeroboam.cli.checks import Check, disk, failed, host_routes, ok, warning
 from jeroboam.model.names import LABEL_INSTALLATION
-from jeroboam.settings import Settings
 
 MIN_API = (1, 41)
 SECONDS = 5
@@ -18,28 +18,28 @@ SECONDS = 5
 LIMITS = {"MemoryLimit": "memory", "CpuCfsQuota": "cpu", "PidsLimit": "pids"}
 
 
-def engine_checks(settings: Settings) -> Iterator[Check]:
-    """Reachable, new enough, able to limit, with room, and not in the way of our networks."""
+def engine_checks(url: str, wanted: IPv4Network) -> Iterator[Check]:
+    """Reachable at `url`, new enough, able to limit, with room, and nothing in the range of our networks."""
     try:
-        client = docker.APIClient(base_url=settings.engine.url, version="1.41", timeout=SECONDS)
+        client = docker.APIClient(base_url=url, version="1.41", timeout=SECONDS)
         version, info = client.version(api_version=False), client.info()
         networks = client.networks(filters={"label": LABEL_INSTALLATION})
     except (DockerException, requests.RequestException) as error:
         mend = "install it (apt-get install docker.io), start it (dockerd), or name another with --engine"
-        yield failed("engine", f"{settings.engine.url}: {_last_cause(error)}", mend)
+        yield failed("engine", f"{url}: {_last_cause(error)}", mend)
         return
     with client:
-        yield _version(settings, version)
+        yield _version(url, version)
         yield from _limits(info)
         root = Path(str(info.get("DockerRootDir", "/")))
-        if settings.engine.url.startswith(("unix:", "http+unix:")) and root.exists():
+        if url.startswith(("unix:", "http+unix:")) and root.exists():
             yield disk("engine disk", root)
-        yield _subnets(settings, networks)
+        yield _subnets(wanted, networks)
 
 
-def _version(settings: Settings, version: dict[str, Any]) -> Check:
+def _version(url: str, version: dict[str, Any]) -> Check:
     api = str(version.get("ApiVersion", "0.0"))
-    found = f"Docker Engine {version.get('Version')} (API {api}) at {settings.engine.url}"
+    found = f"Docker Engine {version.get('Version')} (API {api}) at {url}"
     if tuple(int(part) for part in api.split(".")) < MIN_API:
         return failed("engine", found, "upgrade it to 20.10 or newer: API 1.41 is needed")
     return ok("engine", found)
@@ -61,10 +61,9 @@ def _limits(info: dict[str, Any]) -> Iterator[Check]:
         )
 
 
-def _subnets(settings: Settings, networks: list[dict[str, Any]]) -> Check:
+def _subnets(wanted: IPv4Network, networks: list[dict[str, Any]]) -> Check:
     """Whether something else on this host lies in the range that our networks come from."""
     ours = {f"br-{network['Id'][:12]}" for network in networks}
-    wanted = settings.network.range
     clashes = [f"{route} on {where}" for where, route in host_routes() if where not in ours and route.overlaps(wanted)]
     if clashes:
         found = f"network.range {wanted} overlaps {', '.join(clashes)}"

@@ -7,8 +7,8 @@ from jeroboam.cli.tables import show
 from jeroboam.settings import Settings
 
 
-def doctor(settings: Settings, form: str) -> bool:
+def doctor(settings: Settings, engine_given: bool, form: str) -> bool:
     """Prints every check; True if none failed."""
-    found = list(all_checks(settings))
+    found = list(all_checks(settings, engine_given))
     show([{**asdict(check), "result": check.result.value} for check in found], form)
     return all(check.result is not Result.FAILED for check in found)

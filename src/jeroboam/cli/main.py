@@ -152,9 +152,8 @@ def doctor(
     with sentences():
         from jeroboam.cli.doctor import doctor as examine
 
-        if not examine(
-            options.settings_from(data, host=host, port=port, keystone_port=keystone_port, engine=engine), form
-        ):
+        settings = options.settings_from(data, host=host, port=port, keystone_port=keystone_port, engine=engine)
+        if not examine(settings, engine is not None, form):
             raise typer.Exit(1)
 
 

@@ -12,10 +12,15 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from importlib.metadata import version
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from jeroboam.cli.errors import Refused
 from jeroboam.files import private_folder, write_private
+
+if TYPE_CHECKING:
+    from jeroboam.settings import Settings
 
 _START_TIME = 19
 """Place of the start time in /proc/PID/stat, counted after the command's closing parenthesis."""
@@ -32,14 +37,23 @@ class Running:
     url: str
     identity_url: str
     version: str
-    ready: bool
+    engine: str
+    ready: bool = False
     log: str | None = None
 
 
-def this_process(url: str, identity_url: str, version: str, log: Path | None) -> Running:
+def this_process(settings: "Settings", log: Path | None) -> Running:
     pid = os.getpid()
     return Running(
-        pid, _started(pid) or 0, _boot(), time.time(), url, identity_url, version, False, str(log) if log else None
+        pid=pid,
+        started=_started(pid) or 0,
+        boot=_boot(),
+        since=time.time(),
+        url=settings.public_url,
+        identity_url=settings.identity_url,
+        version=version("jeroboam"),
+        engine=settings.engine.url,
+        log=str(log) if log else None,
     )
 
 

@@ -7,7 +7,6 @@ import os
 import signal
 from contextlib import ExitStack
 from dataclasses import replace
-from importlib.metadata import version
 from pathlib import Path
 from types import FrameType
 
@@ -36,7 +35,7 @@ def up(settings: Settings, progress: Progress, log: Path | None = None) -> None:
         with ExitStack() as stack:
             stack.enter_context(process.alone(settings.data))
             jeroboam_logging.configure(settings.log_level, log)
-            running = process.this_process(settings.public_url, settings.identity_url, version("jeroboam"), log)
+            running = process.this_process(settings, log)
             process.write_running(settings.data, running)
             stack.callback(process.forget_running, settings.data)
             _run(settings, progress, running, stack)
