@@ -60,6 +60,7 @@ class Cloud:
     url: str
     clouds: Path
     tokens: dict[str, str] = field(default_factory=dict)
+    ids: dict[tuple[str, str], str] = field(default_factory=dict)
 
     def openstack(self, line: str, *more: str, cloud: str = "team1", encoding: str = "utf-8") -> Result:
         """Runs the real `openstack` command in this process; `line` is split at blanks, `more` is not."""
@@ -98,9 +99,8 @@ class Cloud:
         wanted = {"name": name, "domain_id": "default", "parent_id": parent}
         project = str(_ask(self.keystone, "POST", "/projects", token, {"project": wanted})["project"]["id"])
         for user, role in people.items():
-            who = _ask(self.keystone, "GET", f"/users?name={user}", token)["users"][0]["id"]
-            what = _ask(self.keystone, "GET", f"/roles?name={role}", token)["roles"][0]["id"]
-            granted = self.keystone.request("PUT", f"/projects/{project}/users/{who}/roles/{what}", token)
+            path = f"/projects/{project}/users/{self._id('users', user)}/roles/{self._id('roles', role)}"
+            granted = self.keystone.request("PUT", path, token)
             granted.raise_for_status()
         self._remember(name, "org" if "team1" not in people else "team1")
         free = {"hard_limit": -1, "borrow_limit": None}
@@ -108,6 +108,13 @@ class Cloud:
         limits = {"containers": {"hard_limit": containers, "borrow_limit": borrow}, "vcpus": free, "memory": free}
         self.ask("PATCH", f"/quota/v1/nodes/{project}", "jeroboam-system", {"limits": limits})
         return project
+
+    def _id(self, what: str, name: str) -> str:
+        """Of a user or role in Keystone."""
+        if (what, name) not in self.ids:
+            found = _ask(self.keystone, "GET", f"/{what}?name={name}", self._token("jeroboam-admin"))
+            self.ids[what, name] = found[what][0]["id"]
+        return self.ids[what, name]
 
     def _token(self, cloud: str) -> str:
         if cloud not in self.tokens:

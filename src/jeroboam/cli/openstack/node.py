@@ -1,4 +1,4 @@
-"""`openstack quota node show | set | delete`: one project of the quota tree."""
+"""`openstack quota node show` and `quota node set`: one project of the quota tree."""
 
 import argparse
 from typing import Any
@@ -123,22 +123,3 @@ def by_resource(*limits: dict[str, Any] | None) -> dict[str, dict[str, Any]]:
         for resource, units in (amounts or {}).items():
             found.setdefault(resource, {})[word] = units
     return found
-
-
-class DeleteNode(Command):
-    """Remove a project from the quota tree; its limits are its parent's again.
-
-    One that has claims, children or reservations is not removed. The project itself stays in Keystone, and comes
-    back to the tree with its parent's defaults when it is first used again.
-    """
-
-    EXAMPLES = """\
-  openstack quota node delete team3
-"""
-
-    def options(self, parser: argparse.ArgumentParser) -> None:
-        parser.add_argument("project", metavar="PROJECT", help="Project or domain (name or id)")
-
-    def take_action(self, parsed_args: argparse.Namespace) -> None:
-        api = self.client.quota
-        on_project(self.client, parsed_args.project, lambda project: api.delete(f"/nodes/{segment(project)}"))

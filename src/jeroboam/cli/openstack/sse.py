@@ -50,6 +50,7 @@ def follow(api: Api, since: int | None, **query: Any) -> Iterator[Event | None]:
         try:
             headers = {"Accept": "text/event-stream", **({"Last-Event-ID": last} if last else {})}
             with api.stream("", SILENCE, headers, **query) as lines:
+                alive = time.monotonic()
                 yield None
                 for kind, ident, data in messages(lines):
                     alive = time.monotonic()
