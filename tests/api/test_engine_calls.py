@@ -112,6 +112,21 @@ def test_figures_and_processes_in_the_owners_words(user: User, web: str) -> None
     assert len(top["Processes"]) == 1
 
 
+@pytest.mark.parametrize(
+    "ps_args",
+    ["-eorss=PID -oargs", "-eo rss=PID", "-p1 -oargs,pid", "-eo args,pid", "-o pid,rss=PID", "-eopid -ocomm", "--pid"],
+)
+def test_ps_shows_nobody_elses_processes(user: User, web: str, ps_args: str) -> None:
+    answer = user.ask("GET", f"{ROUTE}/{web}/top", params={"ps_args": ps_args})
+    assert answer.status_code == 400, answer.text
+    assert "ps_args" in answer.json()["detail"]
+
+
+@pytest.mark.parametrize("ps_args", ["", "aux", "-ef", "ax l", "-eo pid,args", "axo pid,user,args"])
+def test_ps_takes_plain_flags_and_formats_that_begin_with_pid(user: User, web: str, ps_args: str) -> None:
+    assert user.ask("GET", f"{ROUTE}/{web}/top", params={"ps_args": ps_args}).status_code == 200
+
+
 def test_a_signal_ends_it(cloud: Cloud, user: User, web: str) -> None:
     assert user.ask("POST", f"{ROUTE}/{web}/kill?signal=None").status_code == 202
     observed = cloud.engine.observe(cloud.name_on_engine(web))
