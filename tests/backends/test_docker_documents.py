@@ -119,6 +119,7 @@ def test_the_whole_create_document() -> None:
         (500, "Bind for 127.0.0.1:80 failed: port is already allocated", Taken),
         (500, "OCI runtime create failed: exec: nope: not found", Permanent),
         (400, "Minimum memory limit allowed is 6MB", Permanent),
+        (500, "Cannot kill container: x: The linux daemon does not support signal 99", Permanent),
         (403, "whatever", Permanent),
         (500, "whatever", Temporary),
         (503, "", Temporary),

@@ -32,6 +32,7 @@ _WORDS: tuple[tuple[str, type[BackendError]], ...] = (
     ("no space left on device", Temporary),
     ("oci runtime create failed", Permanent),
     ("error processing tar file", Permanent),
+    ("does not support signal", Permanent),
     ("invalid subnet", Permanent),
     ("is not connected to", Missing),
 )
