@@ -193,13 +193,13 @@ class KillQuery(Body):
     signal: Annotated[str, Field(pattern=r"^[A-Za-z0-9+-]{1,16}$")] | None = None
 
 
-# ps runs on the host, and the engine believes the column that is titled PID: whoever renames one (rss=PID) or puts
-# a column of several words before it is shown the processes of others. So: plain flags, and formats that begin with pid.
+# ps runs on the host, and the engine believes the column that is titled PID: whoever renames one (rss=PID), or puts
+# a column of several words before it, is shown others' processes. So: plain flags, and formats that begin with pid.
 _PS_WORD = r"(-?[A-NP-Za-np-z]{1,12}|-?[A-NP-Za-np-z]{0,12}o ?pid(,[a-z_]{1,16}){0,20})"
 
 
 class TopQuery(Body):
-    ps_args: Annotated[str, Field(pattern=rf"^({_PS_WORD}( {_PS_WORD}){{0,9}})?$", max_length=200)] | None = None
+    ps_args: Annotated[str, Field(pattern=rf"^(None|{_PS_WORD}( {_PS_WORD}){{0,9}})?$", max_length=200)] | None = None
 
 
 class ArchiveQuery(Body):
