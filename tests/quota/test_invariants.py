@@ -212,7 +212,7 @@ class Histories(RuleBasedStateMachine):
         """8. Whoever was evicted asks again, and those evicted by that, ...: it ends."""
         claim = data.draw(st.sampled_from(self.claims(ClaimState.EVICTED)))
         if self.tree.claims[claim].node_id in self.tree.nodes:
-            assert requeue(self.tree, claim, self.now).outcome != "refused" or self.tree.claims[claim].reservation
+            assert requeue(self.tree, claim, self.now).outcome != "refused"
 
     @precondition(
         lambda self: any(c.state in (ClaimState.WAITING, ClaimState.RECLAIMING) for c in self.tree.claims.values())

@@ -5,10 +5,10 @@ from itertools import islice
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from jeroboam.quota.admission import Request, admit, evicted, release
+from jeroboam.quota.admission import Request, admit, decide, evicted, release, settle
 from jeroboam.quota.invariants import check, debts
-from jeroboam.quota.policy import Policy
-from jeroboam.quota.tree import ClaimState
+from jeroboam.quota.policy import Policy, Shortage
+from jeroboam.quota.tree import Claim, ClaimState, Tree
 from tests.quota.builders import cloud, project
 
 TEAMS = ("T1", "T2", "T3")
@@ -42,3 +42,57 @@ def test_nobody_else_gets_what_is_pledged(before: Asks, owner: int, between: Ask
     if waits:
         release(tree, "owner", 0)
         assert check(tree) == []
+
+
+def borrowed_from_two(victims: int = 4) -> Tree:
+    """C has its 8 and borrows what A and B leave idle of their 6 each, in claims of 5."""
+    tree = cloud(Policy(grace_seconds=60), u=20)
+    for team, units in (("A", 6), ("B", 6), ("C", 8)):
+        project(tree, team, u=units)
+    for index in range(victims):
+        admit(tree, Request(f"v{index}", "C", {"u": 5}, order=index), 0)
+    return tree
+
+
+def test_what_leaves_for_a_later_reclaim_is_not_taken_by_an_earlier_one() -> None:
+    tree = borrowed_from_two()
+    first = admit(tree, Request("a", "A", {"u": 5}, order=5), 0)
+    second = admit(tree, Request("b", "B", {"u": 6}, order=6), 0)
+    assert (len(first.victims), len(second.victims)) == (1, 2)
+    deadline = tree.reclaims["b"].deadline
+    evicted(tree, second.victims[0], 1)
+    assert tree.claims["a"].state is ClaimState.RECLAIMING
+    evicted(tree, second.victims[1], 2)
+    assert tree.claims["b"].state is ClaimState.ADMITTED
+    assert deadline == 60
+    evicted(tree, first.victims[0], 3)
+    assert tree.claims["a"].state is ClaimState.ADMITTED
+    assert check(tree) == []
+
+
+def test_what_comes_free_by_itself_serves_a_reclaim_and_spares_its_victims() -> None:
+    tree = borrowed_from_two()
+    (victim,) = admit(tree, Request("a", "A", {"u": 5}, order=5), 0).victims
+    other = next(c.id for c in tree.claims.values() if c.node_id == "C" and c.id != victim)
+    release(tree, other, 1)
+    assert tree.claims["a"].state is ClaimState.ADMITTED
+    assert tree.claims[victim].leaving is None
+    assert tree.reclaims == {}
+
+
+def test_a_reclaim_whose_victims_may_stay_keeps_its_place_before_the_queue() -> None:
+    """Its victim may stay because another reclaim frees more than it needs: that surplus is its own from then on."""
+    tree = cloud(Policy(grace_seconds=60), u=16)
+    for team, units in (("A", 4), ("B", 4), ("W", 0), ("D", 0)):
+        project(tree, team, u=units)
+    for claim_id, units in (("big", 11), ("small", 4), ("tiny", 1)):
+        admit(tree, Request(claim_id, "D", {"u": units}, order=tree.last_order + 1), 0)
+    assert admit(tree, Request("a", "A", {"u": 4}, order=5), 0).victims == ("small",)
+    assert admit(tree, Request("b", "B", {"u": 4}, order=6), 0).victims == ("big",)
+    queued = Request("queued", "W", {"u": 7}, 90, "wait", order=7)
+    tree.record(Claim("queued", "W", {"u": 7}, 90, 7, ClaimState.WAITING, shortage=Shortage.WAIT))
+    assert decide(tree, queued, 1).outcome == "reclaiming"
+    settle(tree, 1)
+    assert tree.reclaims["a"].victims == ("big",)
+    assert tree.reclaims["a"].deadline == 60
+    assert check(tree) == []

@@ -132,7 +132,9 @@ def evicted(tree: Tree, claim_id: str, now: float) -> Settled:
 
 
 def requeue(tree: Tree, claim_id: str, now: float, order: int | None = None) -> Decision:
-    """An evicted claim asks again, as the newest of all (or with `order`), and waits if it is short."""
+    """An evicted claim asks again, as the newest of all (or with `order`), and waits if it is short. One that the rules
+    do not allow any more is refused, and stays evicted: it may ask again.
+    """
     claim = tree.claims.get(claim_id)
     if claim is None:
         return Decision("refused", reason=Reason("unknown_claim"))
@@ -140,7 +142,7 @@ def requeue(tree: Tree, claim_id: str, now: float, order: int | None = None) -> 
         return _as_it_stands(tree, claim)
     claim.order = tree.last_order + 1 if order is None else order
     decision = decide(tree, as_request(claim), now)
-    if not decision.needs_whole_tree:
+    if decision.outcome != "refused":
         _carry_out(tree, claim, decision)
     return decision
 

@@ -20,9 +20,10 @@ def settle(tree: Tree, now: float) -> Settled:
         return NOTHING_FOLLOWS
     admitted = _give_pledged(tree)
     _spare_unneeded(tree)
-    _look_again(tree)
-    served, reclaiming = _serve_queue(tree, now)
-    return Settled((*admitted, *served), tuple(reclaiming))
+    # A pledge comes before the queue, whatever the priorities there.
+    again, still = _serve(tree, _without_victims(tree), now)
+    served, reclaiming = _serve(tree, list(tree.waiting.values()), now)
+    return Settled((*admitted, *again, *served), (*still, *reclaiming))
 
 
 def as_request(claim: Claim) -> Request:
@@ -47,6 +48,10 @@ def end_reservation(tree: Tree, reservation_id: str) -> None:
     node = tree.nodes[reservation.node_id]
     for resource, amount in reservation.amounts.items():
         change(tree, node, resource, reserved=-amount)
+    for claim in tree.claims.values():
+        if claim.reservation == reservation_id and not claim.reserves:
+            claim.reservation = None  # a later reservation of the same id is another one
+            tree.dirty_claims.add(claim.id)
     making = tree.claims.get(reservation_id)
     if making is not None and making.reserves and making.state in (ClaimState.WAITING, ClaimState.RECLAIMING):
         if reservation_id in tree.reclaims:
@@ -55,11 +60,15 @@ def end_reservation(tree: Tree, reservation_id: str) -> None:
 
 
 def _give_pledged(tree: Tree) -> list[str]:
-    """Beneficiaries whose units are there: first those for whom everybody has left, then the earliest reclaim."""
+    """Beneficiaries whose units are there: first those for whom everybody has left, the earliest reclaim first.
+
+    One that still waits for victims takes early only what no other reclaim counts on, and its victims may stay.
+    """
     admitted = []
     for row in sorted(tree.reclaims.values(), key=lambda row: bool(row.victims)):
         claim = tree.claims[row.claim_id]
-        if _fits(tree, claim, Trial()) and _fits(tree, claim, pledged(tree, until=row.id)):
+        others = pledged(tree, besides=row.id) if row.victims else pledged(tree, until=row.id)
+        if _fits(tree, claim, Trial()) and _fits(tree, claim, others):
             close_reclaim(tree, row.id)
             charge(tree, claim)
             admitted.append(claim.id)
@@ -84,17 +93,21 @@ def _spare_unneeded(tree: Tree) -> None:
             spare(tree, victim)
 
 
-def _look_again(tree: Tree) -> None:
-    """All victims have left and it still does not fit (limits have changed meanwhile): back to the queue."""
-    for row in list(tree.reclaims.values()):
-        if not row.victims:
-            close_reclaim(tree, row.id)
-            put(tree, tree.claims[row.claim_id], ClaimState.WAITING)
+def _without_victims(tree: Tree) -> list[Claim]:
+    """Back in the queue: all victims have left or may stay, and yet it does not fit. Limits have changed meanwhile, or
+    it is to have what another reclaim leaves over.
+    """
+    found = [tree.claims[row.claim_id] for row in tree.reclaims.values() if not row.victims]
+    for claim in found:
+        close_reclaim(tree, claim.id)
+        put(tree, claim, ClaimState.WAITING)
+    return found
 
 
-def _serve_queue(tree: Tree, now: float) -> tuple[list[str], list[str]]:
+def _serve(tree: Tree, waiting: list[Claim], now: float) -> tuple[list[str], list[str]]:
+    """Who of them is admitted now, and who has a reclaim of its own now."""
     admitted, reclaiming = [], []
-    for claim in sorted(tree.waiting.values(), key=lambda c: (-c.priority, c.order, c.id)):
+    for claim in sorted(waiting, key=lambda c: (-c.priority, c.order, c.id)):
         decision = decide(tree, as_request(claim), now)
         claim.reason = decision.reason
         if decision.outcome == "admitted":

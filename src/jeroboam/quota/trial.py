@@ -110,13 +110,17 @@ class Trial:
         return self.taken(short.node, short.resource) - short.ceiling
 
 
-def pledged(tree: Tree, until: str | None = None) -> Trial:
-    """The tree as open reclaims will leave it: victims gone, beneficiaries charged (those ahead of `until` only)."""
+def pledged(tree: Tree, until: str | None = None, besides: str | None = None) -> Trial:
+    """The tree as open reclaims will leave it: victims gone, beneficiaries charged (of the reclaims ahead of `until`
+    only; of all but `besides`).
+    """
     trial = Trial()
     gone: set[str] = set()
     for row in tree.reclaims.values():
         if row.id == until:
             break
+        if row.id == besides:
+            continue
         claim = tree.claims[row.claim_id]
         trial.add(tree.nodes[claim.node_id], claim.amounts)
         for victim in row.victims:

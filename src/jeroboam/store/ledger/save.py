@@ -65,6 +65,7 @@ _UPDATE_CLAIM = (
         age=bindparam("to_age"),
         reason=bindparam("to_reason"),
         leaving=bindparam("to_leaving"),
+        reservation_id=bindparam("to_reservation"),
         evictions=bindparam("to_evictions"),
         updated_at=bindparam("now"),
     )
@@ -134,6 +135,7 @@ def _claim_update(tree: Tree, claim: Claim, old: _Old, now: float) -> dict[str, 
         "to_age": claim.order,
         "to_reason": _reason(tree, claim),
         "to_leaving": claim.leaving,
+        "to_reservation": claim.reservation,
         "to_evictions": old.evictions + evicted,
         "now": now,
     }
