@@ -61,7 +61,7 @@ def not_owned(node: Node, request: Request) -> Reason | None:
     A node without a bound of its own uses the pool of the nearest bounded ancestor, with others like it.
     """
     for resource, asked in request.amounts.items():
-        owner = next((n for n in node.path() if n.limit(resource).hard >= 0), None)
+        owner = node.bounded(resource)
         if owner is None:
             continue
         room = pool(owner, resource)

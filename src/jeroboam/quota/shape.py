@@ -20,7 +20,8 @@ def add_node(tree: Tree, node_id: str, name: str, parent_id: str) -> Node:
     parent = tree.nodes[parent_id]
     node = Node(node_id, name)
     for resource, limit in (parent.child_defaults or {}).items():
-        if limit.hard <= 0 or parent.limit(resource).hard < 0 or free(parent, resource) >= limit.hard:
+        owner = parent.bounded(resource)
+        if limit.hard <= 0 or owner is None or free(owner, resource) >= limit.hard:
             node.limits[resource] = limit
     attach(tree, node, parent_id)
     for resource, limit in node.limits.items():
@@ -83,7 +84,7 @@ def move(tree: Tree, node_id: str, parent_id: str, now: float = 0.0) -> Settled:
 
 def _no_room(node: Node, parent: Node) -> Reason | None:
     for resource in {**node.limits, **node.subtree, **node.reserved}:
-        owner = next((n for n in parent.path() if n.limit(resource).hard >= 0), None)
+        owner = parent.bounded(resource)
         owns = owned(node, resource)
         if owner is not None and owns > free(owner, resource):
             room = free(owner, resource)

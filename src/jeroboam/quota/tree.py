@@ -131,6 +131,10 @@ class Node:
             yield node
             node = node.parent
 
+    def bounded(self, resource: str) -> "Node | None":
+        """The nearest of the path that has a bound of its own; None: nothing bounds it."""
+        return next((node for node in self.path() if node.limit(resource).hard >= 0), None)
+
     def walk(self) -> "Iterator[Node]":
         """This node and everything below it, parents first."""
         stack = [self]
