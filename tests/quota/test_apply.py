@@ -4,9 +4,9 @@ import pytest
 
 from jeroboam.model.errors import Malformed
 from jeroboam.quota.apply import Change, apply, diff
-from jeroboam.quota.invariants import check
+from jeroboam.quota.invariants import check, debts
 from jeroboam.quota.reasons import QuotaConflict
-from jeroboam.quota.tree import Tree
+from jeroboam.quota.tree import ClaimState, Tree
 from tests.quota.builders import ask, cloud, project
 
 
@@ -68,6 +68,19 @@ def test_all_or_nothing() -> None:
     with pytest.raises(QuotaConflict, match="cannot give"):
         apply(tree, {"hard_limit": {"u": 30}, **document(6, 10)})  # type: ignore[dict-item]
     assert (hard(tree, "cloud"), hard(tree, "T1"), hard(tree, "T2")) == (16, 12, 4)
+
+
+def test_nobody_gets_what_is_free_only_between_two_changes() -> None:
+    tree = cloud(u=12)
+    project(tree, "A", u=8, lend=0)
+    project(tree, "B", u=4, lend=0)
+    project(tree, "C", u=0)
+    assert ask(tree, "C", "queued", 4, shortage="wait").outcome == "waiting"
+    apply(tree, {"children": [{"name": "A", "hard_limit": {"u": 4}}, {"name": "B", "hard_limit": {"u": 8}}]})
+    assert tree.claims["queued"].state is ClaimState.WAITING
+    assert debts(tree) == {}
+    apply(tree, {"children": [{"name": "A", "hard_limit": {"u": 0}}]})
+    assert tree.claims["queued"].state is ClaimState.ADMITTED
 
 
 @pytest.mark.parametrize(

@@ -14,10 +14,11 @@ from fractions import Fraction
 from typing import Any
 
 from jeroboam.model.errors import Malformed
-from jeroboam.quota.limits import set_limits
+from jeroboam.quota.limits import change_node
 from jeroboam.quota.policy import Policy
 from jeroboam.quota.reasons import QuotaConflict
 from jeroboam.quota.scenario import mapping, number, policy, sequence, text
+from jeroboam.quota.settling import settle
 from jeroboam.quota.tree import NOTHING, UNLIMITED, Limit, Node, Tree
 
 _KEYS = {"id", "name", "hard_limit", "lend_limit", "borrow_limit", "weight", "policy", "child_defaults", "children"}
@@ -70,7 +71,7 @@ def _carry_out(tree: Tree, document: Any, force: bool, now: float) -> None:
         blocked, conflict = [], None
         for wanted, resource in waiting:
             try:
-                set_limits(tree, wanted.node.id, {resource: wanted.limits[resource]}, force=force, now=now)
+                change_node(tree, wanted.node.id, {resource: wanted.limits[resource]}, force=force)
             except QuotaConflict as refused:
                 conflict = conflict or refused
                 blocked.append((wanted, resource))
@@ -79,7 +80,8 @@ def _carry_out(tree: Tree, document: Any, force: bool, now: float) -> None:
         waiting = blocked
     for w in _read(tree, document):
         if w.weight is not None or w.policy is not None or w.child_defaults is not None:
-            set_limits(tree, w.node.id, {}, w.weight, w.policy, w.child_defaults, force, now)
+            change_node(tree, w.node.id, {}, w.weight, w.policy, w.child_defaults, force)
+    settle(tree, now)
 
 
 def _differences(wanted: _Wanted) -> Iterator[Change]:

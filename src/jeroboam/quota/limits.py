@@ -66,6 +66,20 @@ def set_limits(
     `force`: then the node is in debt. Units that others use stay with them until the owner asks.
     Answers who got what the change has set free. Needs the whole tree.
     """
+    change_node(tree, node_id, limits, weight, policy, child_defaults, force)
+    return settle(tree, now)
+
+
+def change_node(
+    tree: Tree,
+    node_id: str,
+    limits: Mapping[str, Limit | LimitChange],
+    weight: Fraction | None = None,
+    policy: Policy | None = None,
+    child_defaults: Mapping[str, Limit] | None = None,
+    force: bool = False,
+) -> None:
+    """As set_limits, but what comes free is nobody's yet: for one of several changes, with settle after the last."""
     node = _node(tree, node_id)
     if weight is not None and weight < 0:
         raise QuotaConflict(Reason("negative_weight", node_id))
@@ -87,7 +101,6 @@ def set_limits(
         node.child_defaults = dict(child_defaults)
     node.generation += 1
     tree.dirty_nodes.add(node_id)
-    return settle(tree, now)
 
 
 def put_limit(tree: Tree, node: Node, resource: str, new: Limit) -> None:
@@ -121,7 +134,7 @@ def shrink_conflict(node: Node, resource: str, new: Limit, force: bool) -> Reaso
 
 def _parent_short(node: Node, resource: str, more: int) -> Reason | None:
     """Raising needs the free of the nearest ancestor that has a bound."""
-    owner = next((n for n in node.path() if n is not node and n.limit(resource).hard >= 0), None)
+    owner = node.parent.bounded(resource) if node.parent else None
     if more <= 0 or owner is None or free(owner, resource) >= more:
         return None
     room = free(owner, resource)
