@@ -35,6 +35,7 @@ LEAST_VCPUS = 10
 COMMAND_IS_LIST = 20
 TTY_IS_OWN_FIELD = 36
 _SYSTEM = ("/proc", "/sys", "/dev")
+_SHARED_MEMORY = "/dev/shm"  # noqa: S108 - a place in the container, not here
 
 
 def spec_of(body: CreateContainer, defaults: Containers, version: int, run: bool, now: float) -> ContainerSpec:
@@ -232,17 +233,23 @@ def _ports(body: CreateContainer, hints: Hints) -> tuple[PortSpec, ...]:
     return tuple(wished.values())
 
 
+def _check_place(place: str) -> None:
+    """Raises Malformed unless it is a plain folder or file of the container, and none of the system's."""
+    plain = posixpath.normpath(place)
+    # normpath leaves two slashes in front as they are, and the engine takes them for one.
+    if ".." in place.split("/") or plain.startswith("//") or plain == "/":
+        raise Malformed(f"cannot mount at {place[:80]}: choose a plain folder of the container")
+    if plain in _SYSTEM:
+        raise Malformed(f"cannot mount at {place[:80]}: it is the system's; choose another folder")
+    if plain.startswith(tuple(f"{s}/" for s in _SYSTEM)) and plain != _SHARED_MEMORY:
+        raise Malformed(f"cannot mount at {place[:80]}: choose a plain folder of the container")
+
+
 def _check_together(spec: ContainerSpec) -> None:
     """What is wrong only beside something else. Raises Malformed."""
     places = [*(v.destination for v in spec.volumes), *(t.destination for t in spec.tmpfs)]
     for place in [*places, *(f.destination for f in spec.files)]:
-        plain = posixpath.normpath(place)
-        if ".." in place.split("/") or plain.strip("/") == "" or plain.startswith(tuple(f"{s}/" for s in _SYSTEM)):
-            if plain.startswith("/dev/shm"):  # noqa: S108 - a place in the container, not here
-                continue
-            raise Malformed(f"cannot mount at {place[:80]}: choose a plain folder of the container")
-        if plain in _SYSTEM:
-            raise Malformed(f"cannot mount at {place[:80]}: it is the system's; choose another folder")
+        _check_place(place)
     if len({posixpath.normpath(place) for place in places}) < len(places):
         raise Malformed("cannot mount twice at one place: give each destination once")
     names = [network.network for network in spec.networks]
