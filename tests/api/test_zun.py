@@ -174,3 +174,15 @@ def test_every_path_of_the_client_is_answered(user: User) -> None:
             call()
         assert "no such path" not in str(error.value), name
         assert "cannot " in str(error.value), name
+
+
+def test_a_stored_password_is_not_sent_to_another_registry(user: User) -> None:
+    made = {"name": "mine", "domain": "r.example", "username": "u", "password": "hunter2-secret"}
+    assert user.ask("POST", "/container/v1/registries", {"registry": made}).status_code == 201
+    moved = {"registry": {"domain": "evil.example"}}
+    answer = user.ask("PATCH", "/container/v1/registries/mine", moved)
+    assert answer.status_code == 400
+    assert "give it again" in answer.json()["detail"]
+    moved["registry"]["password"] = "another-secret"
+    answer = user.ask("PATCH", "/container/v1/registries/mine", moved)
+    assert answer.json()["registry"]["domain"] == "evil.example"

@@ -127,6 +127,9 @@ def update_registry(ctx: Ctx, ident: Ident, body: Annotated[UpdateRegistry, Body
     new = body.registry
     with ctx.services.database.write() as tx:
         row = registries.get(tx, ident, ctx.project_id)
+        if new.domain not in (None, row.domain) and row.username and new.password is None:
+            # Or whoever may use a password without knowing it would have it sent to a registry of their own.
+            raise Malformed(f"cannot move registry {row.name} to another domain without its password: give it again")
         row = replace(
             row,
             name=new.name or row.name,
