@@ -58,7 +58,7 @@ def _measure(bench: Workbench, name: str) -> list[Result]:
     try:
         found = FIGURES[name](bench)
     except Exception as error:
-        console.print_exception()
+        console.print_exception(show_locals=False, max_frames=4)
         return [Result(name, math.inf, 0.0, detail={"error": str(error)[:500]})]
     for result in found:
         say(f"  {result.figure}: {result.measured:.2f} {result.unit}")

@@ -77,7 +77,7 @@ class Direct:
         for found in self._client.containers(all=True, quiet=True, filters={"label": LABEL}):
             self.remove(found["Id"])
         for network in self._client.networks(filters={"label": LABEL}):
-            # A busy engine may hold an endpoint for a moment longer: the next run finds the network by its label.
+            # As with our own networks (workbench.clear); the next run finds it by its label.
             with suppress(APIError):
                 self._client.remove_network(network["Id"])
 

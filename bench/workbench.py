@@ -3,7 +3,7 @@
 import tempfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from bench.direct import Direct
 from bench.house import House
 from jeroboam.backends.busybox import import_busybox
 from jeroboam.backends.docker import DockerBackend
+from jeroboam.backends.errors import Temporary
 from jeroboam.store.database import Database
 
 REMOVERS = 8
@@ -77,7 +78,10 @@ def clear(house: House) -> None:
     try:
         with ThreadPoolExecutor(REMOVERS) as pool:
             list(pool.map(lambda found: backend.remove(found.name), backend.containers()))
-        engines.clear(backend)
+        for network in backend.networks():
+            # Docker 20.10 miscounts a network's endpoints where many end at once, and keeps it until it is restarted.
+            with suppress(Temporary):
+                backend.remove_network(network.name)
     finally:
         backend.close()
         database.close()
