@@ -51,6 +51,7 @@ STOPPED = with_intent(RunState.STOPPED)
 PAUSED = with_intent(RunState.PAUSED)
 RESTART = replace(SPEC, intent=Intent(RunState.RUNNING, revision=2, restart=True))
 ASKED = replace(SPEC, intent=Intent(RunState.RUNNING, revision=2, asked_at=500.0))
+PATIENT = replace(SPEC, intent=Intent(RunState.RUNNING, revision=2, timeout=300))
 WAITING = Charge(Hold.WAITING, "wait")
 LEAVING = Charge(evict_at=NOW + 30)
 DUE = Charge(evict_at=NOW)
@@ -79,6 +80,7 @@ CASES: list[tuple[str, Desired, Observed | None, Step]] = [
     ("started behind our back", desired(STOPPED, done=2), seen(State.RUNNING, STOPPED), steps.Stop(10, drifted=True)),
     ("paused behind our back", desired(done=2), seen(State.PAUSED), steps.Rest()),
     ("paused behind our back, must run", desired(ALWAYS, done=2), seen(State.PAUSED, ALWAYS), steps.Unpause(True)),
+    ("removed to be made anew", replace(desired(done=2), spec=replace(SPEC, command=("x",))), None, steps.Create()),
     ("vanished", desired(done=2), None, steps.Rest(vanished=True)),
     ("vanished, must run", desired(ALWAYS, done=2), None, steps.Create(drifted=True)),
     ("vanished, heals", desired(replace(SPEC, auto_heal=True), done=2), None, steps.Create(drifted=True)),
@@ -96,6 +98,7 @@ CASES: list[tuple[str, Desired, Observed | None, Step]] = [
     ("waits for quota, came back running", desired(charge=WAITING), seen(State.RUNNING), steps.Stop(10)),
     ("leaves later", desired(done=2, charge=LEAVING), seen(State.RUNNING), steps.Rest()),
     ("leaves now", desired(done=2, charge=DUE), seen(State.RUNNING), steps.Stop(10)),
+    ("leaves now, and not as slowly as it likes", desired(PATIENT, charge=DUE), seen(State.RUNNING), steps.Stop(10)),
     ("leaves now, stands still", desired(done=2, charge=DUE), seen(State.EXITED), steps.Evict()),
     ("leaves now, was never made", desired(made=False, charge=DUE), None, steps.Evict()),
     ("evicted", desired(charge=Charge(Hold.EVICTED)), seen(State.EXITED), steps.Rest()),

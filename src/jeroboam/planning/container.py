@@ -143,6 +143,7 @@ Step = (
     | Rest
 )
 
+LEAVE_SECONDS = 10
 _ALIVE = (State.RUNNING, State.PAUSED, State.RESTARTING)
 
 
@@ -151,14 +152,19 @@ def plan(desired: Desired, seen: Observed | None, now: float) -> Step:
     if desired.deleting:
         return _delete(desired, seen)
     if desired.charge.evict_at is not None and now >= desired.charge.evict_at:
-        return Stop(desired.spec.intent.timeout) if _alive(seen) else Evict()
+        return Stop(_leave_within(desired)) if _alive(seen) else Evict()
     if desired.charge.hold is not Hold.ADMITTED:
-        return Stop(desired.spec.intent.timeout) if _alive(seen) else Rest()
+        return Stop(_leave_within(desired)) if _alive(seen) else Rest()
     if seen is None:
         return _absent(desired)
     if seen.definition != definition_digest(desired.spec):
         return Remove(again=True)
     return _adjust(desired, seen) or _run(desired, seen)
+
+
+def _leave_within(desired: Desired) -> int:
+    """Seconds between signal and kill of one that has to go: its owner may shorten them, others wait for its units."""
+    return min(desired.spec.intent.timeout, LEAVE_SECONDS)
 
 
 def _alive(seen: Observed | None) -> bool:
@@ -180,8 +186,8 @@ def _delete(desired: Desired, seen: Observed | None) -> Step:
 
 def _absent(desired: Desired) -> Step:
     """Never made, made and gone, or gone and now asked for again."""
-    made = desired.status.definition is not None
-    if not made:
+    # Also where we took it away to make it anew, and were killed before we could.
+    if desired.status.definition != definition_digest(desired.spec):
         return Create()
     heals = desired.spec.restart.recreates or desired.spec.auto_heal
     if heals or _pending(desired):
