@@ -152,7 +152,7 @@ class Listing(AllProjects):
 
 
 class Timeout(Body):
-    timeout: Annotated[int, Field(ge=0, le=86400)] = 10
+    timeout: Annotated[int, Field(ge=0, le=300, description="Seconds from the signal to the kill")] = 10
 
 
 class DeleteQuery(AllProjects):
