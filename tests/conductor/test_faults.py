@@ -1,5 +1,6 @@
 """Engines that lie, hang and half-fail, conductors that die: one container for each object, and nothing stuck."""
 
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from jeroboam.backends.base import Definition
+from jeroboam.conductor.secrets import SecretBox
 from jeroboam.model.conditions import ConditionType, find
 from jeroboam.model.container import Phase
 from jeroboam.model.names import LABEL_INSTALLATION, LABEL_OBJECT
@@ -137,6 +139,43 @@ def test_a_zombie_writes_nothing(tmp_path: Path) -> None:
             second.stop()
         assert house.status(ident).backend_id == status.backend_id
         assert house.on_engine() == sorted([ident, other])
+
+
+def test_a_housekeeper_that_hangs_costs_nobody_its_lease(tmp_path: Path) -> None:
+    house = House(tmp_path, lease_seconds=0.4)
+    house.backend.faults.hang("containers")
+    with running(house):
+        gate = house.backend.faults.hang("start")
+        ident = house.create()
+        assert gate.reached.wait(10)
+        began = time.time()
+        wait_until(lambda: time.time() > began + 0.9, "two leases would have run out")
+        assert house.calls("observe") == 1, "nobody took it up a second time"
+        gate.release()
+        house.until(ident, Phase.RUNNING)
+
+
+def test_one_that_was_renamed_behind_us_does_not_stay_beside_its_successor(tmp_path: Path) -> None:
+    house = House(tmp_path, orphan_grace=0.0)
+    ident = house.create()
+    labels = {LABEL_INSTALLATION: house.database.installation, LABEL_OBJECT: ident}
+    house.backend.create(Definition("renamed", IMAGE, labels, 16, 100, 10, FOREVER))
+    with running(house):
+        wait_until(lambda: "renamed" not in house.backend.standing, "the renamed one is gone")
+        house.until(ident, Phase.RUNNING)
+        assert house.on_engine() == [ident]
+
+
+def test_two_that_start_at_once_have_one_key(tmp_path: Path) -> None:
+    boxes: list[SecretBox] = []
+    threads = [threading.Thread(target=lambda: boxes.append(SecretBox.at(tmp_path / "key"))) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [box.open(boxes[0].seal("x")) for box in boxes] == ["x"] * 8
+    assert [file.name for file in tmp_path.iterdir()] == ["key"]
+    assert (tmp_path / "key").stat().st_mode & 0o777 == 0o600
 
 
 def test_an_orphan_with_our_label_is_removed_after_its_grace(tmp_path: Path) -> None:

@@ -54,11 +54,15 @@ class Housekeeping:
             ledger.due(tx, self._clock())
 
     def _orphans(self) -> None:
-        """Containers with our label whose object is gone: left alone for a while, in case its row is on its way."""
+        """Containers with our label whose object is gone, or that somebody renamed, so that another takes their place.
+
+        Left alone for a while, in case the row is on its way.
+        """
         now, found = self._clock(), {}
         for summary in self._backend.containers():
+            name = names.container_name(self._database.installation, summary.object_id)
             with self._database.read() as tx:
-                if objects.find(tx, summary.object_id) is None:
+                if summary.name != name or objects.find(tx, summary.object_id) is None:
                     found[summary.name] = self._strays.get(summary.name, now)
         self._strays = found
         for name, since in found.items():

@@ -53,11 +53,13 @@ class Conductor:
         self._stopping = threading.Event()
         self._dispatcher = threading.Thread(target=self._dispatch, name="dispatcher", daemon=True)
         self._keeper = threading.Thread(target=self._keep, name="keeper", daemon=True)
+        self._housekeeper = threading.Thread(target=self._keep_house, name="housekeeper", daemon=True)
 
     def start(self) -> None:
         self._bury()
         self._dispatcher.start()
         self._keeper.start()
+        self._housekeeper.start()
         self._watcher.start()
 
     def _bury(self) -> None:
@@ -77,7 +79,7 @@ class Conductor:
         self._database.signal.notify()
         deadline = time.monotonic() + timeout
         # The dispatcher first: after it nobody hands out work.
-        for thread in (self._dispatcher, self._keeper):
+        for thread in (self._dispatcher, self._keeper, self._housekeeper):
             thread.join(max(0.1, deadline - time.monotonic()))
         self._pool.shutdown(wait=False)
         for _ in range(self._settings.engine.workers):
@@ -150,11 +152,12 @@ class Conductor:
             log.warning("wake.lost", object=object_id, reason=str(error))
 
     def _keep(self) -> None:
-        """Leases every few seconds, housekeeping every minute."""
-        due = 0.0
+        """Leases, apart from all that may wait for the engine: work that takes long must not lose its lease to it."""
         while not self._stopping.is_set():
-            if time.monotonic() >= due:
-                self._housekeeping.run()
-                due = time.monotonic() + HOUSEKEEPING_SECONDS
             self._leases.renew()
             self._stopping.wait(min(self._settings.conductor.lease_seconds / 4, 5.0))
+
+    def _keep_house(self) -> None:
+        while not self._stopping.is_set():
+            self._housekeeping.run()
+            self._stopping.wait(HOUSEKEEPING_SECONDS)

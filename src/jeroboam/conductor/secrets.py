@@ -1,11 +1,14 @@
 """Credentials of private registries: stored encrypted under a key of the data folder, opened only to pull."""
 
 import os
+import secrets
+from contextlib import suppress
 from pathlib import Path
 
 from cryptography.fernet import Fernet, InvalidToken
 
 from jeroboam.backends.base import Credentials
+from jeroboam.files import write_private_bytes
 from jeroboam.model.errors import Conflict, NotFound
 from jeroboam.store import registries
 from jeroboam.store.database import Database
@@ -19,15 +22,15 @@ class SecretBox:
 
     @classmethod
     def at(cls, path: Path) -> "SecretBox":
-        """The box whose key lies at `path`; made there (0600 from its first byte) if there is none."""
-        try:
-            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        except FileExistsError:
-            return cls(path.read_bytes())
-        key = Fernet.generate_key()
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(key)
-        return cls(key)
+        """The box whose key lies at `path`; made there (0600, whole or not at all) if there is none."""
+        if not path.exists():
+            made = path.with_name(f"{path.name}.{secrets.token_hex(8)}")
+            write_private_bytes(made, Fernet.generate_key())
+            # Unlike a rename a link never replaces: of two processes that start at once both take the first key.
+            with suppress(FileExistsError):
+                os.link(made, path)
+            made.unlink()
+        return cls(path.read_bytes())
 
     def seal(self, text: str) -> bytes:
         return self._fernet.encrypt(text.encode())
