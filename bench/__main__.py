@@ -97,8 +97,8 @@ def _table(found: Sequence[Result]) -> Table:
         bound = "≥" if result.at_least else "≤"
         table.add_row(
             result.figure,
-            f"{result.measured:.2f} {result.unit}",
-            f"{bound} {result.target:g} {result.unit}",
+            f"{result.measured:.2f} {result.unit}" if math.isfinite(result.measured) else "not measured",
+            f"{bound} {result.target:g} {result.unit}" if math.isfinite(result.measured) else "",
             "[green]yes[/green]" if result.met else "[red]NO[/red]",
         )
     return table

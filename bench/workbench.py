@@ -35,14 +35,18 @@ class Workbench:
         return few if self.quick else many
 
     @contextmanager
-    def house(self) -> Iterator[House]:
-        """A copy of the used data folder; what it made on the engine is removed at the end."""
+    def house(self, *, last: bool = False) -> Iterator[House]:
+        """A copy of the used data folder; what it made on the engine is removed at the end.
+
+        `last`: nothing is measured afterwards, so on an engine of our own it goes with the engine.
+        """
         with tempfile.TemporaryDirectory(dir=self.folder) as parent:
             house = self.used.copy(Path(parent) / "data")
             try:
                 yield house
             finally:
-                clear(house)
+                if not (last and self.engine.namespace):
+                    clear(house)
 
     @contextmanager
     def direct(self) -> Iterator[Direct]:

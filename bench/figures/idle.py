@@ -1,6 +1,6 @@
 """What it costs while nothing happens: with no container, and with 200 that run. Keystone is not counted.
 
-CPU over a minute, which has a round of housekeeping in it, and the resident memory of the server process, what it
+CPU over half a minute, and with 200 over a minute, which has a round of housekeeping in it, and the resident memory of the server process, what it
 shares with others included.
 """
 
@@ -22,12 +22,12 @@ PERCENT, MEMORY = 2.0, 150.0
 
 def idle(bench: Workbench) -> list[Result]:
     count = bench.times(MANY, 20)
-    with bench.house() as house, house.up() as server:
+    with bench.house(last=True) as house, house.up() as server:
         tenant = enter(house, "team1")
-        found = [*_measure(bench, server, 0)]
+        found = [*_measure(server, 0, bench.times(30, 10))]
         bench.say(f"starting {count} containers")
         _start(tenant, count, bench.image)
-        found += _measure(bench, server, count)
+        found += _measure(server, count, bench.times(60, 10))
         tenant.close()
     return found
 
@@ -41,9 +41,8 @@ def _start(tenant: Tenant, count: int, image: str) -> None:
     follower.close()
 
 
-def _measure(bench: Workbench, server: Process, count: int) -> list[Result]:
+def _measure(server: Process, count: int, seconds: int) -> list[Result]:
     time.sleep(SETTLE_SECONDS)
-    seconds = bench.times(60, 10)
     before, began = cpu_seconds(server.pid), time.perf_counter()
     time.sleep(seconds)
     percent = 100 * (cpu_seconds(server.pid) - before) / (time.perf_counter() - began)

@@ -31,7 +31,7 @@ def reclaiming(bench: Workbench) -> list[Result]:
     ):
         limits.share(house, OWN)
         owner, borrower = ((tenant, tenant.follow()) for tenant in (enter(house, "team1"), enter(house, "team2")))
-        for _ in range(bench.times(7, 3)):
+        for _ in range(bench.times(5, 3)):
             ours.append(_through(pool, owner, borrower, wanted))
             theirs.append(_straight(pool, direct))
         for tenant, follower in (owner, borrower):
