@@ -2,6 +2,7 @@
 
 import pytest
 
+from jeroboam.backends.errors import Temporary
 from tests.api.cloud import IMAGE, MEMBER, READER, Cloud, User
 
 ROUTE = "/container/v1/containers"
@@ -73,6 +74,24 @@ def test_the_charge_follows_an_update(cloud: Cloud) -> None:
     assert refused.status_code == 403
     assert refused.json()["code"] == "quota_refused"
     assert user.show(uuid)["cpu"] == 1.0
+
+
+def test_what_shrinks_is_charged_until_the_engine_has_done_it(cloud: Cloud) -> None:
+    user = cloud.tenant(containers=1, vcpus=1000, memory=512)
+    uuid = user.run(memory=256, command=["sleep", "inf"])["uuid"]
+
+    def charged() -> int:
+        amount: int = user.ask("GET", "/quota/v1/nodes/self").json()["used"]["memory"]
+        return amount
+
+    cloud.engine.faults.fail("update", Temporary("cannot update: it uses more than that"), times=1)
+    assert user.ask("PATCH", f"{ROUTE}/{uuid}", {"memory": 64}).status_code == 200
+    cloud.work()
+    assert charged() == 256
+    assert "uses more than that" in user.show(uuid)["status_reason"]
+    assert user.ask("PATCH", f"{ROUTE}/{uuid}", {"memory": 128}).status_code == 200
+    cloud.work()
+    assert charged() == 128
 
 
 def test_a_quota_refusal_says_which_figures_and_what_helps(cloud: Cloud) -> None:

@@ -1,7 +1,7 @@
 """The controller of containers: looks, asks planning for the next step, takes it, and records what it saw."""
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 import structlog
@@ -13,7 +13,7 @@ from jeroboam.conductor.acting import Actor
 from jeroboam.conductor.secrets import CredentialStore
 from jeroboam.conductor.turn import LeaseLost, Turn, charge_of
 from jeroboam.model import names
-from jeroboam.model.container import ContainerStatus, OnEvict, Phase
+from jeroboam.model.container import ContainerSpec, ContainerStatus, OnEvict, Phase
 from jeroboam.model.errors import Problem, Unavailable
 from jeroboam.model.events import EventType
 from jeroboam.model.observed import Observed
@@ -91,7 +91,7 @@ class ContainerController:
             status = replace(status, evicted_by=None)
         self._host = self._host or self._backend.capacity().host
         status = replace(status, host=self._host)
-        self._finish(turn, status, charge.evict_at or now + self._limits.resync_seconds)
+        self._finish(turn, status, charge.evict_at or now + self._limits.resync_seconds, settled=True)
 
     def _stall(self, turn: Turn, code: str, message: str, *, permanent: bool = False) -> None:
         """Nothing is a dead end: what looks permanent is tried again too, only rarely."""
@@ -104,13 +104,24 @@ class ContainerController:
     def _backoff(self, failures: int) -> float:
         return backoff(failures, self._limits.backoff_first, self._limits.backoff_cap, random.random())  # noqa: S311
 
-    def _finish(self, turn: Turn, status: ContainerStatus, wake_at: float) -> None:
+    def _finish(self, turn: Turn, status: ContainerStatus, wake_at: float, *, settled: bool = False) -> None:
         now, before = self._clock(), turn.obj.status
         with self._database.write() as tx:
             if (status.phase, status.reason) != (before.phase, before.reason):
                 data: dict[str, object] = {"phase": status.phase.value, "before": before.phase.value}
                 events.append(tx, turn.event(EventType.PHASE, status.reason or status.phase.value, data, now))
             self._write(tx, turn, status, now, wake_at)
+            if settled:
+                self._give_back(tx, turn, now)
+
+    def _give_back(self, tx: Connection, turn: Turn, now: float) -> None:
+        """What the container was charged before it was made smaller, now that the engine has made it so."""
+        if turn.work.claim is None or _less(turn.work.claim.amounts, turn.obj.spec) is None:
+            return
+        obj = objects.find(tx, turn.obj.id)
+        less = _less(ledger.claim(tx, turn.work.claim.id).amounts, turn.obj.spec)
+        if less is not None and obj is not None and obj.generation == turn.obj.generation:
+            ledger.resize(tx, turn.work.claim.id, less, now)
 
     def _write(self, tx: Connection, turn: Turn, status: ContainerStatus, now: float, wake_at: float) -> None:
         """Raises LeaseLost, which rolls back the whole transaction, where another conductor has taken over."""
@@ -160,3 +171,10 @@ class ContainerController:
                 ledger.release(tx, turn.work.claim.id, now)
             events.append(tx, turn.event(EventType.DELETED, "Deleted", {}, now))
             objects.remove(tx, obj.id)
+
+
+def _less(held: Mapping[str, int], spec: ContainerSpec) -> dict[str, int] | None:
+    """What `spec` needs of what its claim holds, None where that is all of it."""
+    wanted = spec.amounts()
+    less = {resource: min(amount, wanted.get(resource, amount)) for resource, amount in held.items()}
+    return less if less != held else None

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from jeroboam.model.conditions import Conditions
+from jeroboam.model.quantities import CONTAINERS, MEMORY, VCPUS
 
 KIND = "container"
 
@@ -171,6 +172,10 @@ class ContainerSpec:
     """Grows when its owner asks for it to be made anew from the same definition."""
     hints: Mapping[str, str | tuple[str, ...]] = field(default_factory=dict)
     """As the client sent them, to show them again."""
+
+    def amounts(self) -> dict[str, int]:
+        """What it is charged: one container, its vcpus (thousandths), its memory (MiB), and what it names."""
+        return {CONTAINERS: 1, VCPUS: self.vcpus, MEMORY: self.memory, **self.quota.extra}
 
 
 class Phase(StrEnum):

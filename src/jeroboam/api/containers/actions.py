@@ -65,11 +65,16 @@ def update(ctx: Context, ident: str, body: UpdateContainer) -> ContainerObject:
 
 
 def _resize(ctx: Context, tx: Connection, obj: ContainerObject, spec: ContainerSpec) -> None:
-    """A growth that does not fit is refused whole: a container cannot wait half resized."""
+    """A growth that does not fit is refused whole: a container cannot wait half resized.
+
+    What shrinks stays charged until the engine has done it, which it may refuse: a conductor gives it back then.
+    """
     claim_id = objects.claim_id(tx, obj.id)
     if claim_id is None or (spec.vcpus, spec.memory) == (obj.spec.vcpus, obj.spec.memory):
         return
-    decision = ledger.resize(tx, claim_id, create.amounts_of(spec), ctx.now)
+    held = ledger.claim(tx, claim_id).amounts
+    amounts = {resource: max(amount, held.get(resource, 0)) for resource, amount in spec.amounts().items()}
+    decision = ledger.resize(tx, claim_id, amounts, ctx.now)
     if decision.outcome != "admitted":
         raise refusal.problem(ctx, tx, f"cannot resize container {obj.name}", decision, obj.project_id)
 

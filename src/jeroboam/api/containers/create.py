@@ -26,7 +26,6 @@ from jeroboam.model.container import (
 from jeroboam.model.errors import Conflict, Forbidden, Malformed, NotFound
 from jeroboam.model.events import Event, EventType
 from jeroboam.model.objects import Object
-from jeroboam.model.quantities import CONTAINERS, MEMORY, VCPUS
 from jeroboam.quota.decision import Decision, Request
 from jeroboam.quota.policy import Shortage
 from jeroboam.store import actions, events, ledger, networks, objects, ports, registries, volumes
@@ -89,17 +88,12 @@ def tell(ctx: Context, tx: Connection, obj: ContainerObject, type: EventType, ac
     events.append(tx, Event(type, KIND, obj.id, obj.project_id, ctx.now, message, obj.name, data, ctx.request_id))
 
 
-def amounts_of(spec: ContainerSpec) -> dict[str, int]:
-    """What a container is charged: one container, its vcpus (thousandths), its memory (MiB), and what it names."""
-    return {CONTAINERS: 1, VCPUS: spec.vcpus, MEMORY: spec.memory, **spec.quota.extra}
-
-
 def _request(ctx: Context, new: New) -> Request:
     quota = new.spec.quota
     return Request(
         id=str(uuid.uuid4()),
         node_id=ctx.project_id,
-        amounts=amounts_of(new.spec),
+        amounts=new.spec.amounts(),
         priority=quota.priority,
         shortage=Shortage(quota.shortage),
         reservation=quota.reservation,
