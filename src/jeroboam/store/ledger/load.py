@@ -88,24 +88,27 @@ _GLANCE = select(
     select(claims.c.node_id).where(claims.c.id == bindparam("claim_id")).scalar_subquery(),
     select(claims.c.id).where(claims.c.state == ClaimState.WAITING.value).limit(1).scalar_subquery(),
     select(reclaims.c.id).limit(1).scalar_subquery(),
+    select(reservations.c.id).where(reservations.c.until <= bindparam("now")).limit(1).scalar_subquery(),
     select(func.coalesce(func.max(claims.c.age), 0)).scalar_subquery(),
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Glance:
-    """What one look tells: the node of the claim (None: no such claim), whether anybody waits, or takes back, and
-    the greatest age."""
+    """What one look tells: the node of the claim (None: no such claim), whether anybody waits, or takes back, whether
+    a reservation is over that has not been ended yet, and the greatest age."""
 
     node_id: str | None
     waiting: bool
     reclaiming: bool
+    expired: bool
     last_order: int
 
 
-def glance(tx: Connection, claim_id: str) -> Glance:
-    node_id, waiting, reclaiming, last_order = tx.execute(_GLANCE, {"claim_id": claim_id}).one()
-    return Glance(node_id, waiting is not None, reclaiming is not None, last_order)
+def glance(tx: Connection, claim_id: str, now: float) -> Glance:
+    row = tx.execute(_GLANCE, {"claim_id": claim_id, "now": now}).one()
+    node_id, waiting, reclaiming, expired, last_order = row
+    return Glance(node_id, waiting is not None, reclaiming is not None, expired is not None, last_order)
 
 
 def path(tx: Connection, node_id: str, claim_ids: Iterable[str] = (), reservation_id: str | None = None) -> Books:

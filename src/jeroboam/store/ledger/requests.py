@@ -19,7 +19,7 @@ def admit(tx: Connection, request: Request, object_id: str, now: float) -> Decis
 
     `request.order` 0: the newest of all.
     """
-    seen = load.glance(tx, request.id)
+    seen = load.glance(tx, request.id, now)
     request = replace(request, order=request.order or seen.last_order + 1)
     if seen.node_id is None and not seen.reclaiming:
         books = load.path(tx, request.node_id, (), request.reservation)
@@ -42,7 +42,7 @@ def _admitted(
 
 def dry_run(tx: Connection, request: Request, now: float) -> Decision:
     """What `admit` would answer, and nothing is written."""
-    seen = load.glance(tx, request.id)
+    seen = load.glance(tx, request.id, now)
     request = replace(request, order=request.order or seen.last_order + 1)
     if not seen.reclaiming:
         tree = load.path(tx, request.node_id, (), request.reservation).tree
@@ -54,7 +54,7 @@ def dry_run(tx: Connection, request: Request, now: float) -> Decision:
 
 def resize(tx: Connection, claim_id: str, amounts: dict[str, int], now: float) -> Decision:
     """The claim holds `amounts` from now on, all or nothing; growth that does not fit is refused, never waits."""
-    seen = load.glance(tx, claim_id)
+    seen = load.glance(tx, claim_id, now)
     if _alone(seen):
         books = _path_of(tx, seen, claim_id)
         decision = admission.resize(books.tree, claim_id, amounts, now)
@@ -72,7 +72,7 @@ def _resized(tx: Connection, books: Books, decision: Decision, claim_id: str, no
 
 def release(tx: Connection, claim_id: str, now: float) -> None:
     """The work is gone or the request withdrawn: credited once. What comes free goes to those who wait for it."""
-    seen = load.glance(tx, claim_id)
+    seen = load.glance(tx, claim_id, now)
     if seen.node_id is None:
         return
     books = _path_of(tx, seen, claim_id) if _alone(seen) else load.whole(tx)
@@ -82,7 +82,7 @@ def release(tx: Connection, claim_id: str, now: float) -> None:
 
 def evicted(tx: Connection, claim_id: str, now: float) -> None:
     """The work stands still: credited, to the one for whom it left first. Idempotent."""
-    seen = load.glance(tx, claim_id)
+    seen = load.glance(tx, claim_id, now)
     if seen.node_id is None:
         return
     books = _path_of(tx, seen, claim_id) if _alone(seen) else load.whole(tx)
@@ -92,7 +92,7 @@ def evicted(tx: Connection, claim_id: str, now: float) -> None:
 
 def requeue(tx: Connection, claim_id: str, now: float) -> Decision:
     """An evicted claim asks again, as the newest of all, and waits if it is short."""
-    seen = load.glance(tx, claim_id)
+    seen = load.glance(tx, claim_id, now)
     order = seen.last_order + 1
     if _alone(seen):
         books = _path_of(tx, seen, claim_id)
@@ -107,8 +107,8 @@ def requeue(tx: Connection, claim_id: str, now: float) -> Decision:
 
 
 def _alone(seen: Glance) -> bool:
-    """Nobody waits and nobody has to leave: then what comes free is nobody else's business."""
-    return seen.node_id is not None and not seen.waiting and not seen.reclaiming
+    """Nobody waits, nobody has to leave, no reservation is over: what comes free is nobody else's business."""
+    return seen.node_id is not None and not (seen.waiting or seen.reclaiming or seen.expired)
 
 
 def _path_of(tx: Connection, seen: Glance, claim_id: str) -> Books:
