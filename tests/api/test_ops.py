@@ -1,9 +1,13 @@
 """Health, figures, version documents, and the OpenAPI document itself."""
 
 import re
+from concurrent.futures import ThreadPoolExecutor
+
+import requests
 
 from jeroboam.backends.errors import Temporary
 from tests.api.cloud import Cloud, User
+from tests.engine import wait_until
 
 
 def test_health_needs_no_token(cloud: Cloud) -> None:
@@ -17,6 +21,24 @@ def test_an_engine_that_is_away_does_not_make_it_unready(cloud: Cloud) -> None:
     ready = cloud.http.get(f"{cloud.url}/readyz", timeout=5)
     assert (ready.status_code, ready.json()["engine"]) == (200, "does not answer")
     assert "secret" not in ready.text
+
+
+def test_readiness_asked_often_while_the_engine_hangs_costs_others_nothing(cloud: Cloud, user: User) -> None:
+    for _ in range(45):
+        cloud.engine.faults.hang("ping")
+
+    def ask(_: int) -> str:
+        engine: str = requests.get(f"{cloud.url}/readyz", timeout=20).json()["engine"]
+        return engine
+
+    with ThreadPoolExecutor(45) as many:
+        asked = [many.submit(ask, number) for number in range(45)]
+        try:
+            wait_until(lambda: any(one.done() for one in asked), "those beyond the bulkhead are answered")
+            assert user.ask("GET", "/container/v1/containers", timeout=5).status_code == 200
+        finally:
+            cloud.engine.faults.heal()
+        assert {one.result() for one in asked} == {"ok", "does not answer"}
 
 
 def test_metrics_are_open_here_and_closed_through_a_proxy(cloud: Cloud, user: User) -> None:

@@ -5,10 +5,11 @@ import base64
 import pytest
 import websocket
 
-from jeroboam.api.containers.streams import whole_characters
+from jeroboam.api.containers.streams import PER_PROJECT, whole_characters
 from jeroboam.api.tickets import SECONDS, Tickets
 from jeroboam.model.errors import Unauthenticated
 from tests.api.cloud import Cloud, User
+from tests.engine import wait_until
 
 ROUTE = "/container/v1/containers"
 
@@ -68,6 +69,26 @@ def test_a_ticket_is_good_for_one_connection(user: User, shell: str) -> None:
     connection = connect(url)
     assert refused(url)
     connection.close()
+
+
+def test_one_project_cannot_take_all_terminals(user: User, cloud: Cloud, shell: str) -> None:
+    urls = [user.ask("GET", f"{ROUTE}/{shell}/attach").json() for _ in range(PER_PROJECT + 1)]
+    open_ones = [connect(url) for url in urls[:-1]]
+    assert refused(urls[-1])
+    other = cloud.tenant()
+    uuid = other.run(command=["sh"], interactive=True, tty=True)["uuid"]
+    connect(other.ask("GET", f"{ROUTE}/{uuid}/attach").json()).close()
+    for connection in open_ones:
+        connection.close()
+
+    def there_is_room() -> bool:
+        try:
+            connect(user.ask("GET", f"{ROUTE}/{shell}/attach").json()).close()
+        except websocket.WebSocketBadStatusException:
+            return False
+        return True
+
+    wait_until(there_is_room, "those that were closed make room")
 
 
 def test_forged_tickets_and_pages_of_others_are_refused(cloud: Cloud, user: User, shell: str) -> None:

@@ -8,14 +8,16 @@ from starlette.concurrency import run_in_threadpool
 
 from jeroboam.api import metrics, versions
 from jeroboam.api.containers.documents import Document, Link
+from jeroboam.api.engine import Target
 from jeroboam.api.respond import json
 from jeroboam.api.routing import PUBLIC, Routes
 from jeroboam.api.services import Services
-from jeroboam.backends.errors import BackendError
+from jeroboam.api.shared import Common, Shared
 from jeroboam.model.errors import Problem
 
 routes = Routes("", "operations")
 
+SILENT = "does not answer"
 EXPOSITION = "text/plain; version=0.0.4; charset=utf-8"
 
 
@@ -57,11 +59,11 @@ async def healthz() -> Response:
 
 
 @routes.route("GET", "/readyz", rule=PUBLIC, answers={200: Readiness, 503: Readiness})
-async def readyz(request: Request) -> Response:
+async def readyz(request: Request, shared: Common) -> Response:
     """The database answers, so that requests are accepted."""
     services: Services = request.app.state.services
     database = await run_in_threadpool(_says, services.database.ping)
-    engine = await run_in_threadpool(_says, services.backend.ping)
+    engine = "ok" if await answers(services, shared) else SILENT
     ready = database == "ok"
     found = {"status": "ok" if ready else "unready", "database": database, "engine": engine}
     return json(found, 200 if ready else 503)
@@ -70,10 +72,20 @@ async def readyz(request: Request) -> Response:
 def _says(ping: Any) -> str:
     try:
         ping()
-    except (Problem, BackendError):
+    except Problem:
         # The words may name hosts and paths: they are the log's and the doctor's business.
-        return "does not answer"
+        return SILENT
     return "ok"
+
+
+async def answers(services: Services, shared: Shared) -> bool:
+    """Whether the engine does; asked behind the bulkhead, as anybody may ask and it may hang."""
+    name = services.backend.name
+    try:
+        await shared.engine.call(Target("", name, name), services.backend.ping)
+    except Problem:
+        return False
+    return True
 
 
 @routes.route("GET", "/metrics", rule="metrics", answers={200: EXPOSITION.partition(";")[0]}, target="scrape")

@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+from collections import Counter
 from functools import partial
 from urllib.parse import urlsplit
 
@@ -20,12 +21,14 @@ from jeroboam.model.container import KIND
 from jeroboam.model.errors import Problem, Unauthenticated
 from jeroboam.model.names import container_name
 from jeroboam.store import objects
+from jeroboam.store.objects import AnyObject
 
 log = structlog.get_logger("jeroboam.streams")
 
 PATH = "/container/v1/websocket"
 CONNECTIONS = 100
-"""At once, in this process: each holds a thread that waits for the engine."""
+"""At once, in this process: each holds a thread that waits for the engine, and one more while it sends."""
+PER_PROJECT = 20
 CHUNK = 32768
 POLICY_VIOLATION = 1008
 TRY_LATER = 1013
@@ -42,27 +45,39 @@ class Terminals:
     def __init__(self, services: Services, tickets: Tickets) -> None:
         self._services = services
         self._tickets = tickets
-        self._limiter = CapacityLimiter(CONNECTIONS + 8)
-        self._open = 0
+        self._limiter = CapacityLimiter(2 * CONNECTIONS)
+        self._open: Counter[str] = Counter()
 
     async def serve(self, websocket: WebSocket) -> None:
-        if self._open >= CONNECTIONS:
-            await websocket.close(TRY_LATER, "too many terminals are open: try again later")
-            return
         try:
             self._check_origin(websocket)
             ticket = self._tickets.redeem(websocket.query_params.get("token", ""), self._services.clock())
-            stream = await run_in_threadpool(self._connect, ticket)
-        except (Problem, BackendError) as refused:
+            obj = await run_in_threadpool(self._find, ticket)
+        except Problem as refused:
             await websocket.close(POLICY_VIOLATION, str(refused)[:120])
             return
-        self._open += 1
+        if self._open.total() >= CONNECTIONS or self._open[obj.project_id] >= PER_PROJECT:
+            await websocket.close(TRY_LATER, "too many terminals are open: try again later")
+            return
+        # Counted before the engine is asked: many that come at once must not all find room.
+        self._open[obj.project_id] += 1
         metrics.STREAMS.labels("terminal").inc()
         try:
-            await self._bridge(websocket, stream)
+            await self._serve(websocket, ticket, obj)
         finally:
-            self._open -= 1
             metrics.STREAMS.labels("terminal").dec()
+            self._open[obj.project_id] -= 1
+            if not self._open[obj.project_id]:
+                del self._open[obj.project_id]
+
+    async def _serve(self, websocket: WebSocket, ticket: Ticket, obj: AnyObject) -> None:
+        try:
+            # Not in the threads of all requests: an engine that hangs would keep those.
+            stream = await to_thread.run_sync(self._connect, ticket, obj, limiter=self._limiter)
+        except BackendError as refused:
+            await websocket.close(POLICY_VIOLATION, str(refused)[:120])
+            return
+        await self._bridge(websocket, stream)
 
     def _check_origin(self, websocket: WebSocket) -> None:
         """A page of another site cannot connect in its visitor's name."""
@@ -73,13 +88,15 @@ class Terminals:
         if urlsplit(origin).netloc not in allowed:
             raise Unauthenticated("cannot connect: this page is of another site")
 
-    def _connect(self, ticket: Ticket) -> Stream:
-        database, backend = self._services.database, self._services.backend
-        with database.read() as tx:
-            obj = objects.get(tx, KIND, ticket.object_id, None)
+    def _find(self, ticket: Ticket) -> AnyObject:
+        with self._services.database.read() as tx:
+            return objects.get(tx, KIND, ticket.object_id, None)
+
+    def _connect(self, ticket: Ticket, obj: AnyObject) -> Stream:
+        backend = self._services.backend
         if ticket.exec_id is not None:
             return backend.exec_attach(ticket.exec_id)
-        return backend.attach(container_name(database.installation, obj.id))
+        return backend.attach(container_name(self._services.database.installation, obj.id))
 
     async def _bridge(self, websocket: WebSocket, stream: Stream) -> None:
         offered = websocket.scope.get("subprotocols", [])

@@ -12,11 +12,11 @@ from jeroboam.api.containers.documents import Document
 from jeroboam.api.containers.fields import Body
 from jeroboam.api.context import Context, Ctx
 from jeroboam.api.engine import Target
+from jeroboam.api.ops import answers
 from jeroboam.api.respond import json
 from jeroboam.api.routing import ANYBODY, Routes
 from jeroboam.api.shared import Common, Ident, Shared
 from jeroboam.backends.base import Capacity
-from jeroboam.backends.errors import BackendError
 from jeroboam.model.container import KIND
 from jeroboam.model.errors import NotFound
 from jeroboam.model.quantities import CONTAINERS, MEMORY, VCPUS
@@ -123,20 +123,12 @@ def _host_view(ctx: Context, capacity: Capacity) -> dict[str, Any]:
 
 
 @routes.route("GET", "/services", rule="service:list", answers={200: ServicesDocument})
-async def list_services(ctx: Ctx, query: Annotated[Page, Query()]) -> Response:
+async def list_services(ctx: Ctx, shared: Common, query: Annotated[Page, Query()]) -> Response:
     """This API, which answers or you would not read this, and the engine behind it."""
-    up = await run_in_threadpool(_answers, ctx)
+    up = await answers(ctx.services, shared)
     host = ctx.services.settings.api.host
     found = [_service(1, host, "jeroboam-api", True), _service(2, ctx.services.backend.name, "docker-engine", up)]
     return json({"services": found, "next": None})
-
-
-def _answers(ctx: Context) -> bool:
-    try:
-        ctx.services.backend.ping()
-    except BackendError:
-        return False
-    return True
 
 
 def _service(number: int, host: str, binary: str, up: bool) -> dict[str, Any]:
