@@ -57,6 +57,23 @@ def test_a_member_does_not_see_the_figures_of_others() -> None:
     assert visible(tree, reason, own="T2", managed="ORG") == reason
 
 
+@pytest.mark.parametrize(("lend", "sentence"), [(None, "ORG has 0 left"), (8, "ORG has 0 left, and the requester")])
+def test_a_sentence_for_a_member_has_no_gaps_and_no_figure_of_what_is_above(lend: int | None, sentence: str) -> None:
+    tree = cloud(u=100)
+    project(tree, "ORG", u=16, borrow=0)
+    project(tree, "T1", "ORG", u=8 if lend is None else 0)
+    project(tree, "T2", "ORG", u=8 if lend is None else 0)
+    ask_each(tree, "T1", 8)
+    ask_each(tree, "T2", 8)
+    told = visible(tree, refusal(tree, "T1", 1), own="T1").sentence()
+    assert told.startswith(f"cannot admit 1 u: {sentence}")
+    assert "a manager of cloud can raise the hard_limit below it by 1" in told
+    assert " -" not in told
+    assert "16" not in told
+    assert "17" not in told
+    assert "84" not in told
+
+
 def test_another_project_is_never_named() -> None:
     tree = organisation()
     seen = visible(tree, Reason("limit_reached", "T1", "u", {"asked": 1, "taken": 7}), own="T2")

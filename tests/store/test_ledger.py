@@ -34,6 +34,24 @@ def sleep(db: Database) -> None:
 # requests
 
 
+def test_who_waits_is_told_why_with_the_figures_that_are_for_it(db: Database) -> None:
+    with db.write() as tx:
+        a_cloud(tx, HALVES)
+        ledger.set_capacity(tx, {"vcpus": 64_000}, 0.0)
+        ledger.set_node(tx, ADMIN, "org", {"vcpus": Limit(23_000, None, 0)}, 0.0)
+        for team in HALVES:
+            ledger.set_node(tx, ADMIN, team, {"vcpus": Limit(0)}, 0.0)
+        amounts = {"vcpus": 23_000}
+        assert ledger.admit(tx, Request("all", "team2", amounts), "o1", 1.0).outcome == "admitted"
+        request = Request("more", "team2", {"vcpus": 1500}, shortage="wait")
+        assert ledger.admit(tx, request, "o2", 1.0).outcome == "waiting"
+        (message,) = [event.message for event in told(tx)]
+        for text_ in (ledger.claim(tx, "more").reason, message):
+            assert "cannot admit 1.5 vcpus: Org has 0 left" in text_
+            assert "23" not in text_
+            assert " -" not in text_
+
+
 def test_figure_15_borrow_and_reclaim(db: Database) -> None:
     with db.write() as tx:
         a_cloud(tx, HALVES)

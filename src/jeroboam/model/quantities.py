@@ -45,6 +45,15 @@ def parse_vcpus(text: str) -> int:
     return _whole(Decimal(match[1]) * (1 if match[2] else 1000), "CPU")
 
 
+def written(resource: str, units: int) -> str:
+    """A quantity as people write it: vcpus whole or with a point, memory in MiB."""
+    if resource == VCPUS:
+        return f"{units / 1000:g}"
+    if resource == MEMORY:
+        return f"{units} MiB"
+    return str(units)
+
+
 def _whole(value: Decimal, what: str) -> int:
     units = int(value.to_integral_value(rounding="ROUND_CEILING"))
     if units > MAX:

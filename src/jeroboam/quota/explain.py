@@ -92,14 +92,13 @@ def _helps(tree: Tree, request: Request, short: Short, node: Node) -> tuple[Help
         helps.append(Help("release", node.id, {"missing": short.missing}))
     parent, limit = short.node.parent, short.node.limit(short.resource)
     if parent is not None:
-        given = {"free": free(parent, short.resource), "hard_limit": limit.hard + short.missing}
-        if given["free"] >= short.missing:
+        room, missing = free(parent, short.resource), {"missing": short.missing}
+        if room >= short.missing:
+            given = {"free": room, "hard_limit": limit.hard + short.missing, **missing}
             helps.append(Help("raise_hard_limit", parent.id, given))
         elif limit.borrow is not None:
-            helps.append(Help("raise_borrow_limit", short.node.id, {"borrow_limit": limit.borrow + short.missing}))
-    if tree.reclaims:
-        last = max(row.deadline for row in tree.reclaims.values())
-        helps.append(Help("wait_until", None, {"amount": short.missing}, at=last))
+            given = {"borrow_limit": limit.borrow + short.missing, **missing}
+            helps.append(Help("raise_borrow_limit", short.node.id, given))
     if Shortage(request.shortage or node.rules().shortage) is Shortage.REFUSE:
         helps.append(Help("wait"))
     return tuple(helps)
@@ -109,11 +108,13 @@ def not_owned(owner: Node, resource: str, asked: int, held: int, room: int) -> R
     """A claim that opts out of being reclaimed, or a reservation, beyond what its node owns."""
     figures = {"asked": asked, "taken": held, "ceiling": room, "available": max(0, room - held)}
     missing = asked + held - room
+    figures["missing"] = missing
     helps = [Help("smaller", owner.id, figures)] if room > held else []
     helps.append(Help("mark_reclaimable"))
     parent = owner.parent
     if parent is not None and free(parent, resource) >= missing:
-        raised = {"free": free(parent, resource), "hard_limit": owner.limit(resource).hard + missing}
+        more = {"hard_limit": owner.limit(resource).hard + missing, "missing": missing}
+        raised = {"free": free(parent, resource), **more}
         helps.append(Help("raise_hard_limit", parent.id, raised))
     rule = "what may not be reclaimed may not be borrowed for"
     return Reason("not_reclaimable", owner.id, resource, figures, rule, tuple(helps))

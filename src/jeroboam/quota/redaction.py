@@ -33,8 +33,7 @@ def _help(tree: Tree, help_: Help, own: str, managed: str | None) -> Help:
     if help_.node is None or _whole(tree, help_.node, own, managed):
         return help_
     if _above(tree, help_.node, own):
-        kept = {k: v for k, v in help_.figures.items() if k in _OF_AN_ANCESTOR or k in ("free", "hard_limit")}
-        return replace(help_, figures=kept)
+        return replace(help_, figures=_only(help_.figures))
     return replace(help_, node=None, figures=_only(help_.figures))
 
 

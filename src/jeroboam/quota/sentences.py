@@ -48,6 +48,21 @@ _WHY = {
     "needs_reclaim": "cannot grow this claim: others would have to leave for it, and growth takes from nobody",
 }
 
+_FEWER = {
+    "ancestor_full": "cannot admit {asked} {resource}: {node} has {available} left",
+    "share_reached": (
+        "cannot admit {asked} {resource}: {node} has {available} left, "
+        "and the requester already has its fair part (deserved {deserved})"
+    ),
+    "not_reclaimable": (
+        "cannot admit {asked} {resource} that may not be reclaimed: {node} has {available} left of its own, "
+        "and what may not be reclaimed may not be borrowed for"
+    ),
+    "raise_hard_limit": "a manager of {node} can raise the hard_limit below it by {missing}",
+    "raise_borrow_limit": "a manager above can raise the borrow_limit of {node} by {missing}",
+}
+"""The same for a reader who may not see all the figures."""
+
 _HELP = {
     "smaller": "ask for {available} or less",
     "release": "release {missing} of your own",
@@ -55,7 +70,6 @@ _HELP = {
     "raise_borrow_limit": "a manager above can raise the borrow_limit of {node} to {borrow_limit}",
     "raise_parent": "raise the hard_limit of {node} by {missing} first",
     "wait": "ask with shortage wait: the request is queued and admitted when others release",
-    "wait_until": "wait: {amount} come back by {at}",
     "free_reservation": "release a reservation, or lower the hard_limit of a project below",
     "mark_reclaimable": "allow the work to be reclaimed",
     "force": "an admin of a parent can force it: the node is then in debt until its use has fallen",
@@ -82,21 +96,26 @@ def write(
             return node
         return name.get(node, node) if isinstance(name, Mapping) else name(node)
 
-    def words(template: str, node: str | None, figures: Mapping[str, int], at: float | None = None) -> str:
+    def words(
+        known: Mapping[str, str], code: str, node: str | None, figures: Mapping[str, int], at: float | None
+    ) -> str:
         resource = reason.resource or ""
         said = {k: amount(resource, v) if amount and resource else str(v) for k, v in figures.items()}
         if figures.get("borrow_limit") == -1:
             said["borrow_limit"] = "unlimited"
         said |= {"node": called(node), "resource": resource, "at": "" if at is None else when(at)}
-        return template.format_map(_Known(said))
+        try:
+            return known.get(code, code).format_map(said)
+        except KeyError:
+            return _FEWER.get(code, known[code]).format_map(_Known(said))
 
-    why = words(_WHY.get(reason.code, reason.code), reason.node, reason.figures)
+    why = words(_WHY, reason.code, reason.node, reason.figures, None)
     helps = [_one(help_, words) for help_ in reason.helps]
     return why + (". What would help: " + "; or ".join(helps) if helps else "")
 
 
 def _one(help_: Help, words: Callable[..., str]) -> str:
-    return words(_HELP.get(help_.code, help_.code), help_.node, help_.figures, help_.at)
+    return words(_HELP, help_.code, help_.node, help_.figures, help_.at)
 
 
 class _Known(dict[str, str]):

@@ -7,7 +7,7 @@ from sqlalchemy import Connection
 from jeroboam.api.context import Context
 from jeroboam.api.respond import iso
 from jeroboam.model.errors import QuotaRefused
-from jeroboam.model.quantities import MEMORY, VCPUS
+from jeroboam.model.quantities import written
 from jeroboam.planning.report import queued, taking_back
 from jeroboam.quota import redaction
 from jeroboam.quota.decision import Decision
@@ -41,7 +41,11 @@ def explained(ctx: Context, tx: Connection, reason: Reason, node_id: str) -> dic
     tree = load.path(tx, node_id).tree
     shown = redaction.visible(tree, reason, node_id, managed)
     names = ledger.names(tx, [node_id, *above])
-    return {"sentence": shown.sentence(names, amount, iso), **shown.as_dict(), "node_name": names.get(shown.node or "")}
+    return {
+        "sentence": shown.sentence(names, written, iso),
+        **shown.as_dict(),
+        "node_name": names.get(shown.node or ""),
+    }
 
 
 def waiting(decision: Decision) -> str:
@@ -49,12 +53,3 @@ def waiting(decision: Decision) -> str:
     if decision.outcome == "reclaiming":
         return taking_back(len(decision.victims), decision.deadline)
     return queued() if decision.outcome == "waiting" else ""
-
-
-def amount(resource: str, units: int) -> str:
-    """A quantity as people write it: vcpus whole or with a point, memory in MiB."""
-    if resource == VCPUS:
-        return f"{units / 1000:g}"
-    if resource == MEMORY:
-        return f"{units} MiB"
-    return str(units)

@@ -5,12 +5,14 @@ Only live claims have a row: a refused one leaves no trace, one that is over is 
 Returns how claims have changed, from which events and wake-ups follow.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
+from jeroboam.model.quantities import written
+from jeroboam.quota import redaction
 from jeroboam.quota.reasons import Reason
 from jeroboam.quota.tree import LIVE, Claim, ClaimState, Tree
 from jeroboam.store.ledger.codecs import write_reason
@@ -164,13 +166,14 @@ def _save_amounts(tx: Connection, many: Sequence[Claim]) -> None:
 
 
 def _reason(tree: Tree, claim: Claim) -> str | None:
-    """With a sentence that names the claim's own node and those above it, and nobody else."""
+    """Whole, with a sentence for the members of the claim's node."""
     if claim.state not in (ClaimState.WAITING, ClaimState.RECLAIMING) or not isinstance(claim.reason, Reason):
         return None
-    return write_reason(claim.reason, claim.reason.sentence(names_for(tree, claim.node_id)))
+    return write_reason(claim.reason, sentence_for(tree, claim.node_id, claim.reason))
 
 
-def names_for(tree: Tree, node_id: str) -> Callable[[str], str]:
-    """What a member of that node may call the others."""
-    known = {node.id: node.name for node in tree.nodes[node_id].path()} if node_id in tree.nodes else {}
-    return lambda ident: known.get(ident, "another project")
+def sentence_for(tree: Tree, node_id: str, reason: Reason) -> str:
+    """With the names and figures that a member of that node may know, quantities as people write them."""
+    known = {node.id: node.name for node in tree.nodes[node_id].path()}
+    seen = redaction.visible(tree, reason, node_id)
+    return seen.sentence(lambda ident: known.get(ident, "another project"), written)

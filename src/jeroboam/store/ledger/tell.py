@@ -17,7 +17,7 @@ from jeroboam.quota.reasons import Reason
 from jeroboam.quota.tree import ClaimState
 from jeroboam.store import events, wakes
 from jeroboam.store.ledger.load import IDS, Books
-from jeroboam.store.ledger.save import Change, names_for, save
+from jeroboam.store.ledger.save import Change, save, sentence_for
 from jeroboam.store.schema import objects
 
 MANAGERS = "managers"
@@ -101,7 +101,7 @@ def _waits(books: Books, change: Change) -> _Said | None:
         message = f"Waits for what is being taken back from {len(victims)} other(s), by {_iso(row.deadline)}."
         data = {"deadline": row.deadline, "rule": row.rule, MANAGERS: {"victims": named}}
         return _Said(EventType.QUOTA, message, data)
-    why = claim.reason.sentence(names_for(books.tree, claim.node_id)) if isinstance(claim.reason, Reason) else ""
+    why = sentence_for(books.tree, claim.node_id, claim.reason) if isinstance(claim.reason, Reason) else ""
     return _Said(EventType.QUOTA, f"Waits in the queue of the quota{': ' + why if why else ''}.", {})
 
 
