@@ -65,6 +65,9 @@ class Network(BaseModel):
     prefix: int = 24
     publish_address: str = "127.0.0.1"
     publish_ports: tuple[int, int] = (20000, 29999)
+    networks_per_project: int = Field(default=16, ge=1)
+    """What comes out of a range that all share: no project can use it up."""
+    ports_per_project: int = Field(default=500, ge=0)
 
     @model_validator(mode="after")
     def _fits(self) -> Self:

@@ -253,3 +253,18 @@ def test_only_those_who_read_the_system_list_all_projects(cloud: Cloud, user: Us
     listed = cloud.admin().ask("GET", f"{ROUTE}?all_projects=1").json()["containers"]
     assert uuid in [c["uuid"] for c in listed]
     assert cloud.admin().ask("GET", f"{ROUTE}/{uuid}?all_projects=True").status_code == 200
+
+
+def test_no_project_uses_up_what_all_share(cloud: Cloud, user: User) -> None:
+    most = cloud.settings.network.networks_per_project
+    nets = [{"network": f"n{number}"} for number in range(most)]
+    user.create("a", nets=nets)
+    answer = user.ask("POST", ROUTE, {"image": IMAGE, "name": "b", "nets": [{"network": "one-more"}]})
+    assert answer.status_code == 409
+    assert f"{most} at most" in answer.json()["detail"]
+    user.create("c", nets=nets[:1])
+    cloud.tenant().create("d", nets=[{"network": "n0"}])
+    most = cloud.settings.network.ports_per_project
+    answer = user.ask("POST", ROUTE, {"image": IMAGE, "exposed_ports": {str(port): {} for port in range(1, most + 2)}})
+    assert answer.status_code == 409
+    assert f"{most} at most" in answer.json()["detail"]

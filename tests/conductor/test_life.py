@@ -1,13 +1,16 @@
 """From declared to running and gone again, and what happens to it behind our back."""
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from jeroboam.backends.base import Definition
+from jeroboam.conductor.housekeeping import Housekeeping
 from jeroboam.model.conditions import ConditionType, find
-from jeroboam.model.container import OnEvict, Phase, QuotaSpec, Restart, RestartPolicy, RunState
+from jeroboam.model.container import NetworkSpec, OnEvict, Phase, QuotaSpec, Restart, RestartPolicy, RunState
+from jeroboam.model.names import LABEL_NAME
 from tests.conductor.house import FOREVER, House, running
 from tests.engine import wait_until
 
@@ -67,6 +70,20 @@ def test_a_changed_command_makes_it_anew(house: House) -> None:
     house.change(ident, environment={"A": "1"})
     wait_until(lambda: (s := house.status(ident)).phase is Phase.RUNNING and s.backend_id != first, "it is another")
     assert house.on_engine() == [ident]
+
+
+def test_a_network_that_no_container_names_is_given_back(house: House) -> None:
+    ident = house.create(networks=(NetworkSpec("front"), NetworkSpec("back")))
+    house.until(ident, Phase.RUNNING)
+    settings = house.settings.model_copy(deep=True)
+    settings.conductor.resync_seconds = 0.0
+    chores = Housekeeping(house.database, house.backend, settings, time.time)
+    chores.run()
+    assert len(house.backend.networks()) == 2
+    house.change(ident, networks=(NetworkSpec("front"),))
+    wait_until(lambda: [a.network for a in house.status(ident).addresses] == ["front"], "it has left the other")
+    chores.run()
+    assert [n.labels[LABEL_NAME] for n in house.backend.networks()] == ["front"]
 
 
 def test_delete_gives_back_the_charge_when_nothing_is_left(house: House) -> None:

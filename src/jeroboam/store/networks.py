@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from ipaddress import IPv4Address, IPv4Network
 
-from sqlalchemy import Connection, bindparam, delete, exists, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, exists, insert, literal, select, update
 
 from jeroboam.model.errors import Conflict, NotFound
 from jeroboam.store.schema import networks, objects
@@ -27,7 +27,9 @@ _BY_ID = _ALL.where(networks.c.id == bindparam("network_id"))
 _ORDERED = _ALL.order_by(networks.c.name, networks.c.id)
 _OF = _ORDERED.where(networks.c.project_id == bindparam("project_id"))
 _SUBNETS = select(networks.c.subnet)
-_DESERTED = ~exists().where(objects.c.project_id == networks.c.project_id)
+# The name as it stands in the spec's JSON. LIKE may find too much (`_` is any character), never too little.
+_NAMED_BY = objects.c.spec.contains(literal('"network":"') + networks.c.name + '"')
+_DESERTED = ~exists().where(objects.c.project_id == networks.c.project_id, _NAMED_BY)
 _UNUSED = _ORDERED.where(_DESERTED)
 _REMOVE_UNUSED = delete(networks).where(networks.c.id == bindparam("network_id"), _DESERTED)
 _INSERT = insert(networks)
@@ -94,7 +96,7 @@ def remove(tx: Connection, network_id: str) -> None:
 
 
 def unused(tx: Connection) -> list[NetworkRow]:
-    """The networks of projects that have no object left."""
+    """Those that no object of their project names."""
     return [NetworkRow(*row) for row in tx.execute(_UNUSED)]
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import Connection, bindparam, delete, insert, select
+from sqlalchemy import Connection, bindparam, delete, func, insert, select
 
 from jeroboam.model.container import PortSpec
 from jeroboam.model.errors import Conflict
@@ -14,6 +14,7 @@ _OF = (
     .where(ports.c.object_id == bindparam("object_id"))
     .order_by(ports.c.port, ports.c.protocol, ports.c.host_port)
 )
+_COUNT = select(func.count()).where(ports.c.project_id == bindparam("project_id"))
 _INSERT = insert(ports)
 _RELEASE = delete(ports).where(ports.c.object_id == bindparam("object_id"))
 
@@ -60,6 +61,11 @@ def of(tx: Connection, object_id: str) -> tuple[tuple[PortSpec, int], ...]:
         (PortSpec(port, protocol, host_port), host_port)
         for port, protocol, host_port in tx.execute(_OF, {"object_id": object_id})
     )
+
+
+def count(tx: Connection, project_id: str) -> int:
+    """How many the project's objects have together."""
+    return int(tx.execute(_COUNT, {"project_id": project_id}).scalar_one())
 
 
 def _choose(spec: PortSpec, taken: set[int], low: int, high: int) -> int:

@@ -126,6 +126,11 @@ def _ports(ctx: Context, tx: Connection, new: New) -> tuple[PublishedPort, ...]:
         return ()
     network = ctx.services.settings.network
     low, high = network.publish_ports
+    most = network.ports_per_project
+    if ports.count(tx, ctx.project_id) + len(new.spec.ports) > most:
+        raise Conflict(
+            f"cannot publish {len(new.spec.ports)} more port(s): a project has {most} at most; publish fewer"
+        )
     taken = ports.allocate(tx, new.id, ctx.project_id, new.spec.ports, low, high)
     return tuple(
         PublishedPort(port.port, port.protocol, network.publish_address, host_port) for port, host_port in taken
@@ -140,6 +145,12 @@ def _networks(ctx: Context, tx: Connection, wanted: Sequence[NetworkSpec]) -> No
 def ensure_network(ctx: Context, tx: Connection, wanted: NetworkSpec) -> None:
     """The project's network, made if it is new. Raises Malformed where a fixed address lies outside of it, Conflict."""
     setting = ctx.services.settings.network
+    mine = {row.name for row in networks.listing(tx, ctx.project_id)}
+    if wanted.network not in mine and len(mine) >= setting.networks_per_project:
+        raise Conflict(
+            f"cannot make the network {wanted.network!r}: a project has {len(mine)} at most; use one of those, "
+            "or wait until one that no container names any more is given back"
+        )
     row = networks.ensure(tx, ctx.project_id, wanted.network, setting.range, setting.prefix)
     if wanted.ipv4 is None:
         return
