@@ -1,13 +1,15 @@
 """What would a request get? Reads the tree, changes nothing. The steps of `decide` are the model's, in its order."""
 
+from collections import Counter
+
 from jeroboam.quota import explain
 from jeroboam.quota.counters import over, pool
 from jeroboam.quota.decision import ADMITTED, WHOLE_TREE, Decision, Request
 from jeroboam.quota.legality import Case
 from jeroboam.quota.policy import Effective, Shortage
 from jeroboam.quota.reasons import Reason
-from jeroboam.quota.tree import Node, Reclaim, Tree
-from jeroboam.quota.trial import Short, Trial, leave, leaving, pledged
+from jeroboam.quota.tree import Node, Tree
+from jeroboam.quota.trial import Short, Trial, leave, leaving, pledged, undo
 from jeroboam.quota.victims import Search
 
 
@@ -107,24 +109,17 @@ def _relied_on(tree: Tree, request: Request, node: Node, victims: tuple[str, ...
     state = pledged(tree)
     for victim in victims:
         leave(state, tree, victim)
-    rows = list(tree.reclaims.values())
-    for row in reversed(rows):
-        elsewhere = {v for other in rows if other is not row for v in other.victims}
-        back = [v for v in row.victims if v not in elsewhere]
-        _undo(state, tree, row, back, 1)
+    taken = Counter(v for row in tree.reclaims.values() for v in row.victims)
+    needed = []
+    for row in reversed(tree.reclaims.values()):
+        alone = [v for v in row.victims if taken[v] == 1]
+        undo(state, tree, row, alone)
         if any(not s.soft for s in state.shortages(node, request.amounts, firm)):
-            _undo(state, tree, row, back, -1)
+            undo(state, tree, row, alone, -1)
+            needed.append(row)
         else:
-            rows = [other for other in rows if other is not row]
-    return tuple(dict.fromkeys(v for row in rows for v in row.victims))
-
-
-def _undo(state: Trial, tree: Tree, row: Reclaim, victims: list[str], sign: int) -> None:
-    """As if the reclaim were not there (sign 1), or there again (sign -1)."""
-    claim = tree.claims[row.claim_id]
-    state.add(tree.nodes[claim.node_id], claim.amounts, -sign)
-    for victim in victims:
-        leave(state, tree, victim, sign)
+            taken.subtract(row.victims)
+    return tuple(dict.fromkeys(v for row in reversed(needed) for v in row.victims))
 
 
 def _short(request: Request, rules: Effective, reason: Reason) -> Decision:

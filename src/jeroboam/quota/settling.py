@@ -1,12 +1,14 @@
 """Units have come free, or limits have changed: who gets them? Pledges first, then the queue."""
 
+from collections import Counter
+
 from jeroboam.quota.charging import charge, close_reclaim, open_reclaim, put, spare
 from jeroboam.quota.counters import change
 from jeroboam.quota.deciding import decide
 from jeroboam.quota.decision import NOTHING_FOLLOWS, Request, Settled
 from jeroboam.quota.policy import Shortage
 from jeroboam.quota.tree import Claim, ClaimState, Tree
-from jeroboam.quota.trial import Trial, leave, leaving, pledged
+from jeroboam.quota.trial import Trial, leave, leaving, pledged, undo
 
 
 def settle(tree: Tree, now: float) -> Settled:
@@ -60,19 +62,39 @@ def end_reservation(tree: Tree, reservation_id: str) -> None:
 
 
 def _give_pledged(tree: Tree) -> list[str]:
-    """Beneficiaries whose units are there: first those for whom everybody has left, the earliest reclaim first.
-
-    One that still waits for victims takes early only what no other reclaim counts on, and its victims may stay.
-    """
+    """Beneficiaries whose units are there: first those for whom everybody has left, the earliest reclaim first."""
     admitted = []
-    for row in sorted(tree.reclaims.values(), key=lambda row: bool(row.victims)):
+    for row in [row for row in tree.reclaims.values() if not row.victims]:
         claim = tree.claims[row.claim_id]
-        others = pledged(tree, besides=row.id) if row.victims else pledged(tree, until=row.id)
-        if _fits(tree, claim, Trial()) and _fits(tree, claim, others):
-            close_reclaim(tree, row.id)
-            charge(tree, claim)
+        if _fits(tree, claim, Trial()) and _fits(tree, claim, pledged(tree, until=row.id)):
+            _give(tree, claim)
             admitted.append(claim.id)
+    return admitted + _give_early(tree)
+
+
+def _give_early(tree: Tree) -> list[str]:
+    """One that still waits for victims takes what no other reclaim counts on, if that is enough; they may stay."""
+    admitted, future = [], None
+    for row in list(tree.reclaims.values()):
+        claim = tree.claims[row.claim_id]
+        if not row.victims or not _fits(tree, claim, Trial()):
+            continue
+        if future is None:
+            future, taken = pledged(tree), Counter(v for r in tree.reclaims.values() for v in r.victims)
+        alone = [v for v in row.victims if taken[v] == 1]
+        undo(future, tree, row, alone)
+        if _fits(tree, claim, future):
+            _give(tree, claim)
+            admitted.append(claim.id)
+            future = None
+        else:
+            undo(future, tree, row, alone, -1)
     return admitted
+
+
+def _give(tree: Tree, claim: Claim) -> None:
+    close_reclaim(tree, claim.id)
+    charge(tree, claim)
 
 
 def _fits(tree: Tree, claim: Claim, trial: Trial) -> bool:

@@ -1,10 +1,10 @@
 """What if: the tree with some claims charged and some gone, without touching it; and where a request would not fit."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from jeroboam.quota.counters import owned, pool
-from jeroboam.quota.tree import NOTHING, Node, Tree
+from jeroboam.quota.tree import NOTHING, Node, Reclaim, Tree
 
 ENDLESS = 1 << 80
 """More than any amount: no borrow_limit."""
@@ -110,17 +110,13 @@ class Trial:
         return self.taken(short.node, short.resource) - short.ceiling
 
 
-def pledged(tree: Tree, until: str | None = None, besides: str | None = None) -> Trial:
-    """The tree as open reclaims will leave it: victims gone, beneficiaries charged (of the reclaims ahead of `until`
-    only; of all but `besides`).
-    """
+def pledged(tree: Tree, until: str | None = None) -> Trial:
+    """The tree as open reclaims will leave it: victims gone, beneficiaries charged (those ahead of `until` only)."""
     trial = Trial()
     gone: set[str] = set()
     for row in tree.reclaims.values():
         if row.id == until:
             break
-        if row.id == besides:
-            continue
         claim = tree.claims[row.claim_id]
         trial.add(tree.nodes[claim.node_id], claim.amounts)
         for victim in row.victims:
@@ -134,6 +130,14 @@ def leave(trial: Trial, tree: Tree, claim_id: str, sign: int = -1) -> None:
     """Take a charged claim away in the trial (or, with sign 1, put it back)."""
     claim = tree.claims[claim_id]
     trial.add(tree.nodes[claim.node_id], claim.amounts, sign)
+
+
+def undo(trial: Trial, tree: Tree, row: Reclaim, victims: Iterable[str], sign: int = 1) -> None:
+    """As if the reclaim were not there, with `victims` (those that nobody else takes) back; sign -1: there again."""
+    claim = tree.claims[row.claim_id]
+    trial.add(tree.nodes[claim.node_id], claim.amounts, -sign)
+    for victim in victims:
+        leave(trial, tree, victim, sign)
 
 
 def leaving(tree: Tree) -> list[str]:
