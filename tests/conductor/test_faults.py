@@ -3,14 +3,18 @@
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from jeroboam.backends.base import Definition
+from jeroboam.backends.base import Credentials, Definition
+from jeroboam.backends.errors import ImageDenied, Temporary
+from jeroboam.backends.fake.world import RegistryImage
+from jeroboam.conductor.images import PULLS_PER_PROJECT, Images
 from jeroboam.conductor.secrets import SecretBox
 from jeroboam.model.conditions import ConditionType, find
-from jeroboam.model.container import Phase
+from jeroboam.model.container import ContainerSpec, Phase
 from jeroboam.model.names import LABEL_INSTALLATION, LABEL_OBJECT
 from jeroboam.store import work
 from tests.conductor.house import FOREVER, IMAGE, House, running
@@ -139,6 +143,45 @@ def test_a_zombie_writes_nothing(tmp_path: Path) -> None:
             second.stop()
         assert house.status(ident).backend_id == status.backend_id
         assert house.on_engine() == sorted([ident, other])
+
+
+def test_slow_pulls_of_one_project_leave_workers_to_others(house: House) -> None:
+    house.backend.registry["slow:1"] = RegistryImage()
+    gates = [house.backend.faults.hang("pull") for _ in range(PULLS_PER_PROJECT)]
+    slow = [house.create(name=f"slow{number}", image="slow:1") for number in range(8)]
+    for gate in gates:
+        assert gate.reached.wait(10)
+    wait_until(lambda: any("pulls of the project" in house.status(ident).reason for ident in slow), "some wait")
+    assert house.calls("pull") == PULLS_PER_PROJECT
+    other = house.create("team2", "other")
+    house.until(other, Phase.RUNNING)
+    for gate in gates:
+        gate.release()
+    for ident in slow:
+        house.until(ident, Phase.RUNNING)
+
+
+def test_private_pulls_of_others_delay_an_unknown_image_only_while_they_may_have_brought_it(tmp_path: Path) -> None:
+    house = House(tmp_path)
+    house.backend.registry["mine:1"] = RegistryImage("u", "secret-word")
+    images, mine = Images(house.database, house.backend), ContainerSpec("mine:1")
+    login = Credentials("docker.io", "u", "secret-word")
+    first, second = house.backend.faults.hang("pull"), house.backend.faults.hang("pull")
+    with ThreadPoolExecutor(2) as two:
+        begun = two.submit(images.resolve, "team1", mine, login)
+        assert first.reached.wait(10)
+        with pytest.raises(Temporary, match="cannot tell yet"):
+            images.resolve("team2", ContainerSpec(IMAGE), None)
+        later = two.submit(images.resolve, "team1", mine, login)
+        assert second.reached.wait(10)
+        first.release()
+        begun.result(10)
+        assert images.resolve("team2", ContainerSpec(IMAGE), None)
+        second.release()
+        later.result(10)
+    with pytest.raises(ImageDenied):
+        images.resolve("team2", mine, None)
+    house.database.close()
 
 
 def test_a_housekeeper_that_hangs_costs_nobody_its_lease(tmp_path: Path) -> None:

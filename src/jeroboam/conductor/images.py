@@ -3,14 +3,22 @@
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 from jeroboam.backends.base import Backend, Credentials, PullProgress
-from jeroboam.backends.errors import ImageDenied, ImageMissing
+from jeroboam.backends.errors import ImageDenied, ImageMissing, Temporary
 from jeroboam.model.container import ContainerSpec, PullPolicy
 from jeroboam.store import images as grants
 from jeroboam.store.database import Database
 
 Progress = Callable[[PullProgress], None]
+PULLS_PER_PROJECT = 5
+
+
+@dataclass(frozen=True, slots=True)
+class _Pull:
+    project_id: str
+    private: bool
 
 
 class Images:
@@ -23,8 +31,10 @@ class Images:
     def __init__(self, database: Database, backend: Backend) -> None:
         self._database = database
         self._backend = backend
-        self._private_pulls = 0
-        self._pulled = threading.Condition()
+        self._lock = threading.Lock()
+        self._pulls: dict[object, _Pull] = {}
+        self._suspects: dict[str, frozenset[object]] = {}
+        """By image: the private pulls that may have brought it, as it was first seen."""
 
     def resolve(
         self, project_id: str, spec: ContainerSpec, credentials: Credentials | None, progress: Progress | None = None
@@ -43,9 +53,7 @@ class Images:
                 f"cannot run {spec.image}: an image that the project has not pulled cannot be named by id: "
                 "use its repository name, with --registry for credentials"
             )
-        if credentials is None:
-            return self._pull(project_id, spec.image, None, progress)
-        with self._privately():
+        with self._pulling(_Pull(project_id, private=credentials is not None), spec.image):
             return self._pull(project_id, spec.image, credentials, progress)
 
     def _pull(self, project_id: str, reference: str, credentials: Credentials | None, progress: Progress | None) -> str:
@@ -56,16 +64,21 @@ class Images:
         return image_id
 
     @contextmanager
-    def _privately(self) -> Iterator[None]:
-        """While it lasts, an image that nobody knows may be the one that is being pulled."""
-        with self._pulled:
-            self._private_pulls += 1
+    def _pulling(self, pull: _Pull, reference: str) -> Iterator[None]:
+        """While it lasts it holds a worker: a slow registry keeps those of its project waiting, and nobody else."""
+        key = object()
+        with self._lock:
+            if sum(other.project_id == pull.project_id for other in self._pulls.values()) >= PULLS_PER_PROJECT:
+                raise Temporary(
+                    f"cannot pull {reference} yet: {PULLS_PER_PROJECT} pulls of the project are under way; "
+                    "it is tried again"
+                )
+            self._pulls[key] = pull
         try:
             yield
         finally:
-            with self._pulled:
-                self._private_pulls -= 1
-                self._pulled.notify_all()
+            with self._lock:
+                del self._pulls[key]
 
     def _allowed(self, project_id: str, image_id: str) -> bool:
         if not self._known(image_id):
@@ -74,13 +87,21 @@ class Images:
             return grants.allowed(tx, project_id, image_id)
 
     def _adopt(self, image_id: str) -> None:
-        """An image that nobody has pulled through us is the operator's, and everybody's from its first use on."""
-        with self._pulled:
-            while not self._known(image_id) and self._private_pulls:
-                self._pulled.wait()
-            if not self._known(image_id):
-                with self._database.write() as tx:
-                    grants.record(tx, image_id, private=False, project_id=None)
+        """An image that nobody has pulled through us is the operator's, and everybody's from its first use on.
+
+        Unless a private pull that was under way when it was first seen turns out to have brought it.
+        """
+        with self._lock:
+            private = frozenset(key for key, pull in self._pulls.items() if pull.private)
+            suspects = self._suspects.setdefault(image_id, private)
+            if self._known(image_id):
+                del self._suspects[image_id]
+                return
+            if suspects & private:
+                raise Temporary("cannot tell yet whose the image is: private ones are being pulled; it is tried again")
+            del self._suspects[image_id]
+            with self._database.write() as tx:
+                grants.record(tx, image_id, private=False, project_id=None)
 
     def _known(self, image_id: str) -> bool:
         with self._database.read() as tx:
