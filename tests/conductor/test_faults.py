@@ -161,6 +161,18 @@ def test_slow_pulls_of_one_project_leave_workers_to_others(house: House) -> None
         house.until(ident, Phase.RUNNING)
 
 
+def test_a_pull_ends_when_the_container_is_to_be_deleted(house: House) -> None:
+    house.backend.registry["slow:1"] = RegistryImage()
+    gate = house.backend.faults.hang("pull")
+    ident = house.create(image="slow:1")
+    assert gate.reached.wait(10)
+    house.delete(ident)
+    gate.release()
+    wait_until(lambda: house.object(ident) is None, "it is gone")
+    assert house.calls("create") == 0
+    assert house.used() == 0
+
+
 def test_private_pulls_of_others_delay_an_unknown_image_only_while_they_may_have_brought_it(tmp_path: Path) -> None:
     house = House(tmp_path)
     house.backend.registry["mine:1"] = RegistryImage("u", "secret-word")

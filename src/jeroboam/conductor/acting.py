@@ -4,6 +4,8 @@ import threading
 from collections.abc import Callable
 from dataclasses import replace
 
+from sqlalchemy import Connection
+
 from jeroboam.backends.base import Backend, PullProgress
 from jeroboam.backends.errors import BackendError, Taken, Temporary
 from jeroboam.conductor.definitions import Definitions, Surroundings
@@ -19,7 +21,7 @@ from jeroboam.planning.container import Step
 from jeroboam.planning.definition import definition_digest, networking_digest
 from jeroboam.planning.report import drifted
 from jeroboam.settings import Settings
-from jeroboam.store import events, work
+from jeroboam.store import events, ledger, objects, work
 from jeroboam.store.database import Database
 
 
@@ -162,7 +164,10 @@ class Actor:
         turn.status = replace(turn.status, networking=networking_digest(turn.obj.name, turn.obj.spec))
 
     def _pull_progress(self, turn: Turn) -> Callable[[PullProgress], None]:
-        """Writes the pull's progress as events: at its start and then at most once a second."""
+        """Writes the pull's progress as events: at its start and then at most once a second.
+
+        Ends a pull that nobody waits for any more: it may take as long as the registry likes.
+        """
         last = 0.0
 
         def note(progress: PullProgress) -> None:
@@ -172,6 +177,7 @@ class Actor:
                 return
             first, last = last == 0.0, now
             with self._database.write() as tx:
+                self._check_wanted(tx, turn, now)
                 if first:
                     turn.status = replace(turn.status, task="image_pulling")
                     work.progress(tx, turn.work, turn.status, now)
@@ -184,3 +190,11 @@ class Actor:
                 events.append(tx, turn.event(EventType.PULL, message, data, now))
 
         return note
+
+    def _check_wanted(self, tx: Connection, turn: Turn, now: float) -> None:
+        obj, claim = objects.find(tx, turn.obj.id), turn.work.claim
+        if obj is None or obj.deleting is not None:
+            raise Temporary(f"cannot go on pulling {turn.obj.spec.image}: the container is to be deleted")
+        leaving = None if claim is None else ledger.claim(tx, claim.id).leaving
+        if leaving is not None and leaving.deadline <= now:
+            raise Temporary(f"cannot go on pulling {turn.obj.spec.image}: the container has to leave")
