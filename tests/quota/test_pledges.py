@@ -70,6 +70,22 @@ def test_what_leaves_for_a_later_reclaim_is_not_taken_by_an_earlier_one() -> Non
     assert check(tree) == []
 
 
+def test_a_borrower_that_comes_meanwhile_does_not_break_a_pledge_to_work_that_may_not_be_reclaimed() -> None:
+    tree = cloud(Policy(grace_seconds=60), u=24)
+    project(tree, "ORG", u=6)
+    project(tree, "T1", "ORG", u=4)
+    project(tree, "T2", "ORG", u=0)
+    admit(tree, Request("first", "T2", {"u": 4}, order=1), 0)
+    admit(tree, Request("second", "T2", {"u": 2}, order=2), 0)
+    firm = Request("firm", "T1", {"u": 2}, reclaimable=False, order=3)
+    assert admit(tree, firm, 0).victims == ("second",)
+    assert admit(tree, Request("borrower", "T1", {"u": 2}, order=4), 0).outcome == "admitted"
+    evicted(tree, "second", 1)
+    assert tree.claims["firm"].state is ClaimState.ADMITTED
+    assert tree.reclaims == {}
+    assert check(tree) == []
+
+
 def test_what_comes_free_by_itself_serves_a_reclaim_and_spares_its_victims() -> None:
     tree = borrowed_from_two()
     (victim,) = admit(tree, Request("a", "A", {"u": 5}, order=5), 0).victims

@@ -8,7 +8,7 @@ from jeroboam.quota.decision import ADMITTED, WHOLE_TREE, Decision, Request
 from jeroboam.quota.legality import Case
 from jeroboam.quota.policy import Effective, Shortage
 from jeroboam.quota.reasons import Reason
-from jeroboam.quota.tree import Node, Tree
+from jeroboam.quota.tree import Amounts, Node, Tree
 from jeroboam.quota.trial import Short, Trial, leave, leaving, pledged, undo
 from jeroboam.quota.victims import Search
 
@@ -72,6 +72,22 @@ def not_owned(node: Node, request: Request) -> Reason | None:
         if held + asked > room:
             return explain.not_owned(owner, resource, asked, held, room)
     return None
+
+
+def owns(tree: Tree, node: Node, amounts: Amounts) -> bool:
+    """Is there room for firm `amounts` beside the other firm claims in what `node` owns, whoever else uses it?"""
+    for resource, asked in amounts.items():
+        owner = node.bounded(resource)
+        if owner is not None and _firm(tree, owner, resource) + asked > pool(owner, resource):
+            return False
+    return True
+
+
+def _firm(tree: Tree, node: Node, resource: str) -> int:
+    """Units held by claims of the node, and of those below it without a bound, that nobody can take back."""
+    own = (c for c in node.claims.values() if not c.reclaimable or c.reservation in tree.reservations)
+    below = (c for c in node.children.values() if c.limit(resource).hard < 0)
+    return sum(c.amounts.get(resource, 0) for c in own) + sum(_firm(tree, c, resource) for c in below)
 
 
 def _victims(tree: Tree, request: Request, future: Trial, shorts: list[Short]) -> tuple[str, ...] | bool:

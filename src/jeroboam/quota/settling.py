@@ -4,7 +4,7 @@ from collections import Counter
 
 from jeroboam.quota.charging import charge, close_reclaim, open_reclaim, put, spare
 from jeroboam.quota.counters import change
-from jeroboam.quota.deciding import decide
+from jeroboam.quota.deciding import decide, owns
 from jeroboam.quota.decision import NOTHING_FOLLOWS, Request, Settled
 from jeroboam.quota.policy import Shortage
 from jeroboam.quota.tree import Claim, ClaimState, Tree
@@ -98,8 +98,11 @@ def _give(tree: Tree, claim: Claim) -> None:
 
 
 def _fits(tree: Tree, claim: Claim, trial: Trial) -> bool:
-    firm = not claim.reclaimable or claim.reserves
-    return all(s.soft for s in trial.shortages(tree.nodes[claim.node_id], claim.amounts, firm))
+    """Borrowers may have come on top of what a firm claim owns since it was promised: they do not take it from it."""
+    node = tree.nodes[claim.node_id]
+    if not all(s.soft for s in trial.shortages(node, claim.amounts)):
+        return False
+    return (claim.reclaimable and not claim.reserves) or owns(tree, node, claim.amounts)
 
 
 def _spare_unneeded(tree: Tree) -> None:
