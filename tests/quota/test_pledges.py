@@ -86,6 +86,23 @@ def test_a_borrower_that_comes_meanwhile_does_not_break_a_pledge_to_work_that_ma
     assert check(tree) == []
 
 
+def test_what_fits_only_once_another_reclaim_has_ended_waits_for_that() -> None:
+    """Admitted at once it would stand in the way of the reclaim that ends first."""
+    tree = cloud(Policy(grace_seconds=60), u=24)
+    for team, units in (("A", 6), ("B", 6), ("C", 0)):
+        project(tree, team, u=units)
+    for claim_id, units in (("keeps", 13), ("large", 6), ("small", 4)):
+        admit(tree, Request(claim_id, "C", {"u": units}, order=tree.last_order + 1), 0)
+    assert admit(tree, Request("a", "A", {"u": 5}, order=4), 0).victims == ("small",)
+    assert admit(tree, Request("b", "B", {"u": 4}, order=5), 0).victims == ("large",)
+    late = admit(tree, Request("late", "B", {"u": 1}, order=6), 0)
+    assert (late.outcome, late.victims) == ("reclaiming", ("large",))
+    evicted(tree, "small", 1)
+    assert tree.claims["a"].state is ClaimState.ADMITTED
+    evicted(tree, "large", 2)
+    assert {tree.claims[c].state for c in ("b", "late")} == {ClaimState.ADMITTED}
+
+
 def test_what_comes_free_by_itself_serves_a_reclaim_and_spares_its_victims() -> None:
     tree = borrowed_from_two()
     (victim,) = admit(tree, Request("a", "A", {"u": 5}, order=5), 0).victims

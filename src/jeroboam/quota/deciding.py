@@ -48,7 +48,7 @@ def _decide_whole(tree: Tree, request: Request, node: Node, rules: Effective, no
     present = Trial().shortages(node, request.amounts, firm)
     future = pledged(tree)
     shorts = future.shortages(node, request.amounts, firm) if tree.reclaims else present
-    if not present and not shorts:
+    if not present and not tree.reclaims:
         return ADMITTED
     # 6. A legal set of victims makes it fit: entitled. Otherwise it is short.
     found = _victims(tree, request, future, shorts)
