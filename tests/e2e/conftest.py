@@ -16,13 +16,9 @@ from tests.e2e.people import Keystone, Org, Person
 from tests.e2e.server import Server
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """One worker for the folder, as it has one server."""
-    for item in items:
-        if Path(__file__).parent in item.path.parents:
-            item.add_marker(pytest.mark.xdist_group("e2e"))
-            item.add_marker(pytest.mark.engine)
-            item.add_marker(pytest.mark.keystone)
+def pytest_itemcollected(item: pytest.Item) -> None:
+    item.add_marker(pytest.mark.engine)
+    item.add_marker(pytest.mark.keystone)
 
 
 @pytest.fixture(scope="session")
@@ -76,7 +72,7 @@ def make_org(house: House) -> Iterator[Callable[..., Org]]:
         return made[-1]
 
     yield make
-    house.clear([person for org in made for person in org.teams.values()])
+    house.clear([person for org in made for person in (*org.teams.values(), org.manager)])
 
 
 @pytest.fixture(scope="session")

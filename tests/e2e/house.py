@@ -2,9 +2,11 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, TypeVar
 
 import docker
+import requests
 
 from jeroboam.model.names import LABEL_INSTALLATION, LABEL_OBJECT, LABEL_PROJECT
 from tests.e2e.people import Keystone, Person, at_once
@@ -87,17 +89,21 @@ class House:
     def clear(self, people: Iterable[Person]) -> None:
         """Deletes all that these people's projects have, and sees that nothing of it stays and nothing is charged."""
         for person in people:
-            self._delete_all(person)
+            self._delete_containers(person)
         for person in people:
-            self.until(lambda p=person: not p.listing(), "all containers are gone", 60)
-            assert not self.on_engine(project=person.project_id)
-            for volume in person.zun_api("GET", "/volumes").json()["volumes"]:
-                assert person.zun_api("DELETE", f"/volumes/{volume['uuid']}").status_code == 204
-            for registry in person.zun_api("GET", "/registries").json()["registries"]:
-                assert person.zun_api("DELETE", f"/registries/{registry['uuid']}").status_code == 204
-            assert not any(figures(person, "used").values())
+            self._see_empty(person)
 
-    def _delete_all(self, person: Person) -> None:
-        found = [c["uuid"] for c in person.listing()]
-        gone = at_once([lambda i=i: person.zun_api("DELETE", f"/containers/{i}?force=true") for i in found])
-        assert {g.status_code for g in gone} <= {204, 404}, [g.text for g in gone]
+    def _delete_containers(self, person: Person) -> None:
+        def delete(ident: str) -> requests.Response:
+            return person.zun_api("DELETE", f"/containers/{ident}?force=true")
+
+        gone = at_once([partial(delete, container["uuid"]) for container in person.listing()])
+        assert {answer.status_code for answer in gone} <= {204, 404}, [answer.text for answer in gone]
+
+    def _see_empty(self, person: Person) -> None:
+        self.until(lambda: not person.listing(), "all containers are gone", 60)
+        assert not self.on_engine(project=person.project_id)
+        for kind in ("volumes", "registries"):
+            for row in person.zun_api("GET", f"/{kind}").json()[kind]:
+                assert person.zun_api("DELETE", f"/{kind}/{row['uuid']}").status_code == 204
+        assert not any(figures(person, "used").values())

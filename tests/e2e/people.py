@@ -33,7 +33,7 @@ class Person:
 
     def scoped(self, server: Server, project_id: str) -> "Person":
         """The same user, with a token for another project."""
-        return Person(v3.Token(server.identity_url, self.session.get_token(), project_id=project_id))
+        return Person(v3.Token(server.identity_url, str(self.session.get_token()), project_id=project_id))
 
     @property
     def project_id(self) -> str:

@@ -151,10 +151,10 @@ def test_a_fixed_address(house: House, team1: Person) -> None:
 
 
 def test_processes_are_limited(house: House, team1: Person) -> None:
-    made = house.make(team1, hints={"pids": "5"})
-    assert house.inspect(made["uuid"])["HostConfig"]["PidsLimit"] == 5
-    bomb = "for i in 1 2 3 4 5 6 7 8; do sleep 1 & done; wait"
-    assert "fork" in house.exec(made["uuid"], "sh", "-c", bomb)
+    bomb = "for i in $(seq 40); do sleep 1 & done; wait"
+    made = team1.create(image=house.image, command=["sh", "-c", bomb], hints={"pids": "16"}).json()
+    house.until_status(team1, made["uuid"], "Stopped")
+    assert "can't fork" in team1.containers.logs(made["uuid"], stdout=True, stderr=True)
 
 
 def test_more_memory_than_given_is_told(house: House, team1: Person) -> None:

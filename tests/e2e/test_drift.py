@@ -22,11 +22,15 @@ def remove_behind(house: House, ident: str) -> str:
 def test_what_shall_be_there_is_made_again(house: House, team1: Person, wish: dict[str, Any]) -> None:
     made = house.make(team1, **wish)
     before = remove_behind(house, made["uuid"])
-    house.until(lambda: len(house.on_engine(ident=made["uuid"], all=False)) == 1, "it runs again")
-    shown = house.until_status(team1, made["uuid"], "Running")
+
+    def repaired() -> list[str]:
+        return [c["message"] for c in team1.show(made["uuid"])["conditions"] if c["type"] == "Drifted"]
+
+    (message,) = house.until(repaired, "it says that it was repaired")
+    assert "Somebody else changed the container" in message
+    house.until_status(team1, made["uuid"], "Running")
+    assert len(house.on_engine(ident=made["uuid"], all=False)) == 1
     assert house.inspect(made["uuid"])["Id"] != before
-    drifted = [c for c in shown["conditions"] if c["type"] == "Drifted"]
-    assert "Somebody else changed the container" in drifted[0]["message"]
 
 
 def test_what_vanished_otherwise_says_so_and_can_be_started_anew(house: House, team1: Person) -> None:

@@ -28,7 +28,7 @@ def test_figure_13_an_organisation_gives_parts_of_what_it_has(house: House, make
         system.quota("PATCH", f"/nodes/{node}", {"limits": {gpus: {"hard_limit": hard}}})
     own(system, org.id, limit(10))
     for team, hard in (("team1", 300), ("team2", 400)):
-        org.manager.quota("PATCH", f"/nodes/{org[team].project_id}", {"limits": {gpus: {"hard_limit": hard}}})
+        org.manager.quota("PATCH", f"/nodes/{org[team].project_id}", {"limits": {gpus: limit(hard, lend=0)}})
     org.manager.quota("POST", "/nodes/self/reservations", {"amounts": {gpus: 100}, "id": gpus})
 
     made = house.make(org.manager, hints={f"resource.{gpus}": "100"})
