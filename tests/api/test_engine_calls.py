@@ -1,6 +1,7 @@
 """What goes straight to the engine: logs, commands, files, figures; and how its refusals come back."""
 
 import base64
+import http.client
 import io
 import tarfile
 import threading
@@ -8,8 +9,10 @@ import threading
 import pytest
 
 from jeroboam.api import engine
+from jeroboam.api.bodies import LARGE_PER_PROJECT
 from jeroboam.backends.errors import Permanent, Temporary
-from tests.api.cloud import Cloud, User
+from tests.api.cloud import LATEST, Cloud, User
+from tests.engine import wait_until
 
 ROUTE = "/container/v1/containers"
 TALKS = ["sh", "-c", "echo one; echo two >&2; echo three; sleep inf"]
@@ -103,6 +106,26 @@ def test_an_archive_may_be_larger_than_other_bodies(cloud: Cloud, user: User, we
     data = base64.b64encode(buffer.getvalue()).decode()
     assert len(data) > cloud.settings.api.max_body
     assert user.ask("POST", f"{ROUTE}/{web}/put_archive?path=/tmp", {"data": data}).status_code == 200
+
+
+def test_archives_that_dawdle_leave_room_for_others(cloud: Cloud, user: User, web: str) -> None:
+    path, data = f"{ROUTE}/{web}/put_archive?path=/tmp", base64.b64encode(bytes(10240)).decode()
+    port = cloud.settings.api.port
+    dawdlers = [http.client.HTTPConnection("127.0.0.1", port, timeout=10) for _ in range(LARGE_PER_PROJECT)]
+    for dawdler in dawdlers:
+        dawdler.putrequest("POST", path)
+        for name, value in {"X-Auth-Token": user.token, "Content-Length": "9999", **LATEST}.items():
+            dawdler.putheader(name, value)
+        dawdler.endheaders(b"{")
+    large = cloud.app.state.shared.large
+    wait_until(lambda: large._open.total() == LARGE_PER_PROJECT, "all of them are being read")
+    assert user.ask("POST", path, {"data": data}).status_code == 503
+    other = cloud.tenant()
+    other.run("web", command=["sleep", "inf"])
+    assert other.ask("POST", f"{ROUTE}/web/put_archive?path=/tmp", {"data": data}).status_code == 200
+    for dawdler in dawdlers:
+        dawdler.close()
+    wait_until(lambda: user.ask("POST", path, {"data": data}).status_code == 200, "there is room again")
 
 
 def test_figures_and_processes_in_the_owners_words(user: User, web: str) -> None:

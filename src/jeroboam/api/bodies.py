@@ -1,13 +1,22 @@
 """Request bodies: limited before they are read, JSON without its traps (NaN, surrogates, NUL, endless nesting)."""
 
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
+import anyio
 import orjson
 from fastapi import Request
 
-from jeroboam.model.errors import Malformed, TooLarge
+from jeroboam.identity.tokens import Caller
+from jeroboam.model.errors import Malformed, TooLarge, Unavailable
 
 MAX_DEPTH = 32
+LARGE_AT_ONCE = 8
+LARGE_PER_PROJECT = 3
+BODY_SECONDS = 120.0
+"""How long a body may take to come."""
 _ESCAPED_NUL = b"\\u0000"
 
 
@@ -21,10 +30,14 @@ class JsonRequest(Request):
         if declared(self) > limit:
             raise too_large(limit)
         body = bytearray()
-        async for chunk in self.stream():
-            body += chunk
-            if len(body) > limit:
-                raise too_large(limit)
+        try:
+            with anyio.fail_after(BODY_SECONDS):
+                async for chunk in self.stream():
+                    body += chunk
+                    if len(body) > limit:
+                        raise too_large(limit)
+        except TimeoutError:
+            raise Malformed(f"cannot read the request: its body has not come in {BODY_SECONDS:.0f} seconds") from None
         self._body = bytes(body)
         if body:
             _check_type(self.headers.get("content-type"))
@@ -32,6 +45,27 @@ class JsonRequest(Request):
 
     async def json(self) -> Any:
         return self.document
+
+
+class LargeBodies:
+    """How many large bodies are in memory: each takes several times its size while it is read and passed on."""
+
+    def __init__(self) -> None:
+        self._open: Counter[str] = Counter()
+
+    @contextmanager
+    def admit(self, caller: Caller) -> Iterator[None]:
+        """Raises Unavailable where there are too many, of the caller's project or of all."""
+        whose = caller.project_id or caller.user_id
+        if self._open.total() >= LARGE_AT_ONCE or self._open[whose] >= LARGE_PER_PROJECT:
+            raise Unavailable("cannot take another archive now: too many are being sent; try again in some seconds")
+        self._open[whose] += 1
+        try:
+            yield
+        finally:
+            self._open[whose] -= 1
+            if not self._open[whose]:
+                del self._open[whose]
 
 
 def declared(request: Request) -> int:

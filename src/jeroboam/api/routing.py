@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict
 from jeroboam.api.bodies import JsonRequest
 from jeroboam.api.context import KEY, Context, authenticate, is_local
 from jeroboam.api.services import Services
+from jeroboam.api.shared import Shared
 from jeroboam.identity.rules import RULES
 
 PUBLIC = "public"
@@ -85,7 +86,12 @@ class GuardedRoute(APIRoute):
             if self.body_field is None:
                 return await inner(request)
             reading = JsonRequest(request.scope, request.receive)
-            await reading.load(self.limit or services.settings.api.max_body)
+            if self.limit is not None:
+                shared: Shared = request.app.state.shared
+                with shared.large.admit(request.scope[KEY].caller):
+                    await reading.load(self.limit)
+                    return await inner(reading)
+            await reading.load(services.settings.api.max_body)
             return await inner(reading)
 
         return handle

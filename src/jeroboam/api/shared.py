@@ -6,6 +6,7 @@ from typing import Annotated
 
 from fastapi import Depends, Path, Request
 
+from jeroboam.api.bodies import LargeBodies
 from jeroboam.api.containers.written import Writer
 from jeroboam.api.engine import Engine
 from jeroboam.api.tickets import Tickets
@@ -15,6 +16,7 @@ from jeroboam.api.tickets import Tickets
 class Shared:
     engine: Engine
     tickets: Tickets
+    large: LargeBodies = field(default_factory=LargeBodies)
     writer: Writer = field(default_factory=Writer)
     followers: Counter[str] = field(default_factory=Counter)
     """Open event streams, by the node that they are scoped to."""
