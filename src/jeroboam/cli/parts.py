@@ -8,6 +8,7 @@ from contextlib import ExitStack
 
 from jeroboam import logging as jeroboam_logging
 from jeroboam.cli import collector, process
+from jeroboam.cli.listening import listen
 from jeroboam.cli.progress import Progress
 from jeroboam.settings import Settings
 
@@ -15,7 +16,7 @@ from jeroboam.settings import Settings
 def run_api(settings: Settings) -> None:
     """Serves until told to stop. Raises Refused."""
     from jeroboam.cli import wiring
-    from jeroboam.cli.serve import listen, serve
+    from jeroboam.cli.serve import serve
 
     progress = Progress()
     # uvicorn ends politely and then passes the signal on: by then there is nothing left to do.

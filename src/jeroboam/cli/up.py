@@ -13,6 +13,7 @@ from types import FrameType
 from jeroboam import logging as jeroboam_logging
 from jeroboam.cli import collector, process
 from jeroboam.cli.errors import Refused
+from jeroboam.cli.listening import listen
 from jeroboam.cli.process import Running
 from jeroboam.cli.progress import Progress
 from jeroboam.identity.embedded.layout import Layout
@@ -54,14 +55,13 @@ def _told(number: int, frame: FrameType | None) -> None:
 
 def _run(settings: Settings, progress: Progress, running: Running, stack: ExitStack) -> None:
     # 1. What is most often in the way, before anything is started.
-    from jeroboam.cli.serve import listen, serve
-
     bound = listen(settings)
     stack.callback(bound.close)
     # 2. Keystone, which takes longest.
     keystone = _start_keystone(settings, progress, stack)
     # 3. Everything of ours, while it loads.
     from jeroboam.cli import wiring
+    from jeroboam.cli.serve import serve
 
     base = wiring.open_base(settings, stack)
     services = wiring.make_services(base, stack)
