@@ -1,7 +1,7 @@
 """What it costs while nothing happens: with no container, and with 200 that run. Keystone is not counted.
 
-CPU over half a minute, and with 200 over a minute, which has a round of housekeeping in it, and the resident memory of the server process, what it
-shares with others included.
+CPU over half a minute, and with 200 over a minute, which has a round of housekeeping in it; and the resident memory of
+the server process, what it shares with others included.
 """
 
 import time
