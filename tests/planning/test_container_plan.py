@@ -6,11 +6,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jeroboam.model.container import ContainerSpec, ContainerStatus, Intent, Restart, RestartPolicy, RunState
+from jeroboam.model.container import (
+    ContainerSpec,
+    ContainerStatus,
+    HealthCheck,
+    Intent,
+    Restart,
+    RestartPolicy,
+    RunState,
+)
 from jeroboam.model.observed import Observed, State
 from jeroboam.planning import container as steps
 from jeroboam.planning.container import Charge, Desired, Hold, Step, plan
-from jeroboam.planning.definition import definition_digest, networking_digest
+from jeroboam.planning.definition import _essentials, definition_digest, networking_digest
 
 NOW = 1000.0
 ADMITTED = Charge()
@@ -118,6 +126,13 @@ def test_an_ask_changes_no_definition_but_a_command_does() -> None:
     assert definition_digest(SPEC) == definition_digest(replace(STOPPED, memory=7, vcpus=7))
     assert definition_digest(SPEC) != definition_digest(replace(SPEC, command=("true",)))
     assert definition_digest(SPEC) != definition_digest(replace(SPEC, rebuild=1))
+
+
+def test_what_is_as_by_default_is_no_part_of_a_digest() -> None:
+    """Else a field that a later version adds would make every container anew."""
+    declared = _essentials(replace(SPEC, healthcheck=HealthCheck(("true",))))
+    assert set(declared) == {"image", "intent", "healthcheck"}
+    assert declared["healthcheck"] == {"test": ["true"]}
 
 
 def follow(wanted: Desired, shown: Observed | None, step: Step) -> tuple[Desired, Observed | None]:

@@ -5,6 +5,10 @@ container twice. So a line that is older than our last look at its object says n
 """
 
 import threading
+from collections import OrderedDict
+
+REMEMBERED = 10_000
+"""Objects whose last look is known; a line about any other one is news, and costs one look."""
 
 
 class Echoes:
@@ -13,7 +17,7 @@ class Echoes:
     def __init__(self, slack: float = 0.0) -> None:
         self._slack = slack
         self._lock = threading.Lock()
-        self._looked: dict[str, float] = {}
+        self._looked: OrderedDict[str, float] = OrderedDict()
         self._busy: dict[str, float] = {}
 
     def begin(self, object_id: str) -> None:
@@ -25,6 +29,9 @@ class Echoes:
         """Work ended with a look at `looked_at`. Whether something was heard that came later than this look."""
         with self._lock:
             self._looked[object_id] = looked_at
+            self._looked.move_to_end(object_id)
+            if len(self._looked) > REMEMBERED:
+                self._looked.popitem(last=False)
             return self._busy.pop(object_id, 0.0) > looked_at - self._slack
 
     def heard(self, object_id: str, at: float) -> bool:
@@ -34,8 +41,3 @@ class Echoes:
                 self._busy[object_id] = max(self._busy[object_id], at)
                 return False
             return at > self._looked.get(object_id, 0.0) - self._slack
-
-    def forget(self, object_id: str) -> None:
-        with self._lock:
-            self._looked.pop(object_id, None)
-            self._busy.pop(object_id, None)

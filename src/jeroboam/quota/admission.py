@@ -157,6 +157,10 @@ def resize(tree: Tree, claim_id: str, amounts: dict[str, int], now: float) -> De
         return Decision("refused", reason=Reason("unknown_claim"))
     if claim.state is not ClaimState.ADMITTED or claim.leaving is not None:
         return Decision("refused", reason=Reason("not_charged", claim.node_id))
+    for resource, amount in amounts.items():
+        if amount < 0:
+            reason = Reason("negative_amount", claim.node_id, resource, {"asked": amount}, "amount >= 0")
+            return Decision("refused", reason=reason)
     delta = {r: amounts.get(r, 0) - claim.amounts.get(r, 0) for r in {**claim.amounts, **amounts}}
     shrinks = {r: d for r, d in delta.items() if d < 0}
     grows = {r: d for r, d in delta.items() if d > 0}
