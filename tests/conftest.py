@@ -48,7 +48,9 @@ def engine() -> engines.Engine:
 def image(engine: engines.Engine) -> str:
     """The reference of a busybox image on the engine."""
     try:
-        import_busybox(engine.url, engines.IMAGE)
+        # Two workers that import at once would make two images, and the tag would move under the first.
+        with engines.alone(Path(os.environ[engines.FOLDER])):
+            import_busybox(engine.url, engines.IMAGE)
     except BackendError as error:
         pytest.fail(str(error), pytrace=False)
     return engines.IMAGE

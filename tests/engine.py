@@ -93,14 +93,21 @@ def obtain(folder: Path) -> Engine:
         if not _answers(given):
             raise NoEngine(f"no Docker Engine answers at {given}, where {GIVEN} points: start it, or unset {GIVEN}")
         return Engine(given)
-    folder.mkdir(mode=0o700, exist_ok=True)
-    with (folder / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with alone(folder):
         record = folder / "engine.json"
         if not record.exists():
             record.write_text(json.dumps(_start(folder)))
         started = json.loads(record.read_text())
     return Engine(started["url"], started["init"])
+
+
+@contextlib.contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """One process of the test run at a time."""
+    folder.mkdir(mode=0o700, exist_ok=True)
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def end(folder: Path) -> None:
