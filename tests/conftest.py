@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog
 
 from jeroboam.backends.busybox import import_busybox
 from jeroboam.backends.docker import DockerBackend
@@ -19,6 +20,12 @@ pytest_plugins = ["tests.keystone"]
 
 def pytest_configure(config: pytest.Config) -> None:
     """The process that starts the run owns the engine's folder; workers inherit its name."""
+    # To where pytest catches it, and shows it only with a test that failed.
+    structlog.configure(
+        processors=[structlog.processors.format_exc_info, structlog.processors.KeyValueRenderer(key_order=["event"])],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+    )
     if not hasattr(config, "workerinput"):
         os.environ[engines.FOLDER] = f"{tempfile.gettempdir()}/jeroboam-engine-{uuid.uuid4().hex[:8]}"
 
