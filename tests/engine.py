@@ -77,13 +77,13 @@ class Engine:
         return act() if self.namespace is None else _in_network_of(self.namespace, act)
 
 
-def wait_until(condition: Callable[[], T | None], what: str, timeout: float = 20.0) -> T:
-    """The first true answer of `condition`, asked again and again. Fails after `timeout` seconds."""
+def wait_until(condition: Callable[[], T | None], what: str, timeout: float = 20.0, every: float = 0.02) -> T:
+    """The first true answer of `condition`, asked again `every` so many seconds. Fails after `timeout` seconds."""
     until = time.monotonic() + timeout
     while time.monotonic() < until:
         if answer := condition():
             return answer
-        time.sleep(0.02)
+        time.sleep(every)
     raise AssertionError(f"waited {timeout:.0f} s in vain until {what}")
 
 

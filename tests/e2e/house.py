@@ -18,6 +18,8 @@ T = TypeVar("T")
 
 WAIT = 30.0
 """Seconds: two cores start 3 to 5 containers a second."""
+EVERY = 0.1
+"""Seconds: who asks more often takes the time from those who are asked."""
 
 
 @dataclass
@@ -54,7 +56,7 @@ class House:
     # -- what is waited for
 
     def until(self, condition: Callable[[], T | None], what: str, timeout: float = WAIT) -> T:
-        return wait_until(condition, what, timeout)
+        return wait_until(condition, what, timeout, EVERY)
 
     def until_status(self, person: Person, ident: str, *wanted: str, timeout: float = WAIT) -> dict[str, Any]:
         """The container as the API shows it, once it is as wanted and nothing is under way."""
