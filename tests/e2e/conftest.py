@@ -1,19 +1,14 @@
 """One server for the whole folder: it is started, killed and questioned, and at the end nothing of it may be left."""
 
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import docker
 import pytest
 
-from jeroboam.backends.docker import DockerBackend
-from jeroboam.model.names import LABEL_INSTALLATION
-from jeroboam.store.database import Database
 from tests import engine as engines
 from tests.e2e.house import House
-from tests.e2e.people import Keystone, Org, Person
-from tests.e2e.server import Server
+from tests.e2e.opening import opened
+from tests.e2e.people import Org, Person
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
@@ -26,40 +21,8 @@ def house(
     engine: engines.Engine, image: str, prepared_data: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[House]:
     """Everything, running."""
-    data = tmp_path_factory.mktemp("e2e") / "data"
-    shutil.copytree(prepared_data, data)
-    server = Server.on(data, engine.url)
-    client = docker.APIClient(engine.url, version="auto")
-    try:
-        server.start()
-        yield House(server, engine, client, image, _installation(server), Keystone(server))
-    finally:
-        left = server.stop()
-        _nothing_stays(server, client)
-        client.close()
-    assert not left, f"these processes outlived the server: {left}"
-
-
-def _installation(server: Server) -> str:
-    database = Database(f"sqlite:///{server.data / 'jeroboam.sqlite'}")
-    try:
-        return database.installation
-    finally:
-        database.close()
-
-
-def _nothing_stays(server: Server, client: docker.APIClient) -> None:
-    """Each test has deleted its containers and volumes; networks stay a while for their project's next container."""
-    installation = _installation(server)
-    ours = {"label": f"{LABEL_INSTALLATION}={installation}"}
-    left = [c["Names"] for c in client.containers(all=True, filters=ours)]
-    volumes = [v["Name"] for v in client.volumes(filters=ours)["Volumes"] or []]
-    backend = DockerBackend("engine", server.engine, installation)
-    engines.clear(backend)
-    backend.close()
-    assert not client.networks(filters=ours)
-    assert not left, f"these containers outlived their tests: {left}"
-    assert not volumes, f"these volumes outlived their tests: {volumes}"
+    with opened(engine, image, prepared_data, tmp_path_factory.mktemp("e2e") / "data") as house:
+        yield house
 
 
 @pytest.fixture
