@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 
 from jeroboam.backends.docker import DockerBackend
-from jeroboam.backends.errors import BackendError
+from jeroboam.backends.errors import BackendError, Temporary
 from jeroboam.model.errors import Problem
 from jeroboam.store.database import Database
 
@@ -18,7 +18,11 @@ def main(data: Path, engine: str) -> None:
     for container in backend.containers():
         backend.remove(container.name)
     for network in backend.networks():
-        backend.remove_network(network.name)
+        try:
+            backend.remove_network(network.name)
+        except Temporary as error:
+            # Docker 20.10 now and then counts endpoints of a network that has none, until it is restarted.
+            print(f"clean: left behind: {error}", file=sys.stderr)
     for volume in backend.volumes():
         backend.remove_volume(volume)
     backend.close()
