@@ -126,8 +126,8 @@ def end(folder: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)
 
 
+def cut_power(folder: Path) -> None:
     """Kills the engine of `folder` and all that runs on it at one blow; what is on its disk stays."""
-    """Kills the engine of `folder` and all that runs on it at one blow; what is on its disk stays for the next start."""
     record = folder / "engine.json"
     started = json.loads(record.read_text())
     os.kill(started["pid"], signal.SIGKILL)
