@@ -59,14 +59,14 @@ def test_networks_end_at_the_project(house: House, team1: Person, team2: Person)
     stranger = house.make(team2)
     address = server["addresses"]["default"][0]["addr"]
 
-    def fetched(container: dict[str, Any], host: str) -> bool:
-        request = f"printf 'GET /passwd HTTP/1.0\\r\\n\\r\\n' | nc -w 2 {host} 80"
+    def fetched(container: dict[str, Any], host: str, seconds: int = 10) -> bool:
+        request = f"printf 'GET /passwd HTTP/1.0\\r\\n\\r\\n' | timeout {seconds} nc {host} 80"
         return "root:x:0" in house.exec(container["uuid"], "sh", "-c", request)
 
     house.until(lambda: fetched(beside, "web"), "it serves by name")
     assert fetched(beside, address)
-    assert not fetched(stranger, address)
-    assert not fetched(stranger, "web")
+    assert not fetched(stranger, address, 2)
+    assert not fetched(stranger, "web", 2)
     assert "bytes from" not in house.exec(stranger["uuid"], "ping", "-c1", "-W1", address)
 
 
