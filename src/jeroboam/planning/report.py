@@ -113,7 +113,7 @@ EVICTED = (
 
 def taking_back(count: int, deadline: float | None) -> str:
     """What a container says that waits for `count` others to leave, by `deadline`."""
-    until = "" if deadline is None else f", until {clock(deadline)} at the latest"
+    until = "" if deadline is None else f"; they are stopped at {clock(deadline)}"
     return f"Waits for capacity that is being taken back from {count} other container(s){until}."
 
 
