@@ -93,6 +93,12 @@ CASES: list[tuple[str, Desired, Observed | None, Step]] = [
     ("vanished, must run", desired(ALWAYS, done=2), None, steps.Create(drifted=True)),
     ("vanished, heals", desired(replace(SPEC, auto_heal=True), done=2), None, steps.Create(drifted=True)),
     ("vanished, asked for again", desired(), None, steps.Create()),
+    (
+        "seen in the middle of its removal",
+        desired(ALWAYS, done=2),
+        seen(State.DEAD, ALWAYS),
+        steps.Remove(again=True, drifted=True),
+    ),
     ("memory changed", desired(done=2), seen(State.RUNNING, memory=1), steps.Update(SPEC.memory, SPEC.vcpus)),
     ("made from another definition", desired(done=2), seen(State.RUNNING, definition="old"), steps.Remove(again=True)),
     ("renamed", replace(desired(done=2), name="db"), seen(State.RUNNING), steps.Rejoin()),

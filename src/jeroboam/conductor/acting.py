@@ -64,9 +64,10 @@ class Actor:
                 return seen
             case steps.Rejoin():
                 self._rejoin(turn, seen)
-            case steps.Remove():
+            case steps.Remove(_, is_repair):
                 self._backend.remove(self.name(turn))
                 turn.status = replace(turn.status, definition=None, intent_done=0)
+                self._note_drift(turn, step, is_repair)
             case _:
                 self._run(turn, step)
         return self.look(turn)

@@ -97,6 +97,7 @@ class Remove:
     """Take it away: to delete it, or (`again`) to make it anew from a changed definition."""
 
     again: bool = False
+    drifted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,5 +255,6 @@ def _kept_run(desired: Desired, seen: Observed) -> Step | None:
         case RunState.PAUSED, State.RUNNING:
             return Pause(drifted=True)
         case _, State.DEAD if heals or spec.auto_heal:
-            return Remove(again=True)
+            # Seen in the middle of somebody else's removal, too.
+            return Remove(again=True, drifted=True)
     return None
