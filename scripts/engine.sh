@@ -67,6 +67,7 @@ start_own() {
     install_missing iptables:iptables iproute2:ip
     say "starting a Docker Engine in $folder"
     mkdir -p "$folder" "$short"
+    forget_the_dead
     # No bridge and no address of its own: every container that we start is on a network of its project.
     # shellcheck disable=SC2024  # the log is this user's
     as_root setsid dockerd --data-root="$folder/data" --exec-root="$short/exec" --pidfile="$short/dockerd.pid" \
@@ -76,6 +77,13 @@ start_own() {
         fail "cannot start a Docker Engine: $folder/dockerd.log ends as above"
     fi
     echo "$own"
+}
+
+forget_the_dead() { # after a crash a number in a file may be another process's, and dockerd would wait for that one
+    local file
+    for file in "$short/dockerd.pid" "$short/exec/containerd/containerd.pid"; do
+        grep -qsz -- "$short/exec" "/proc/$(as_root cat "$file" 2>/dev/null)/cmdline" || as_root rm -f "$file"
+    done
 }
 
 stop() {

@@ -133,8 +133,9 @@ def cut_power(folder: Path) -> None:
     os.kill(started["pid"], signal.SIGKILL)
     wait_until(lambda: not _alive(started["pid"]), "the engine is dead", _STOP_SECONDS)
     _remove_cgroups(started["cgroup"])
-    # Its number may be another process's in the next namespace, and dockerd would wait for that one.
-    (folder / "pid").unlink(missing_ok=True)
+    # A machine's /run does not survive: the process numbers in it would be other processes' in the next namespace,
+    # and dockerd would take one of those for the containerd that it had started.
+    shutil.rmtree(folder / "run")
     record.unlink()
 
 
@@ -198,13 +199,14 @@ def _unshare() -> list[str]:
 def _dockerd(folder: Path, url: str, cgroup: str) -> list[str]:
     config = folder / "daemon.json"
     config.write_text("{}")
+    (folder / "run").mkdir(exist_ok=True)
     return [
         "dockerd",
         f"--host={url}",
         f"--config-file={config}",
         f"--data-root={folder}/data",
-        f"--exec-root={folder}/exec",
-        f"--pidfile={folder}/pid",
+        f"--exec-root={folder}/run/exec",
+        f"--pidfile={folder}/run/pid",
         "--bridge=none",
         "--default-address-pool=base=10.200.0.0/16,size=28",
         "--exec-opt=native.cgroupdriver=cgroupfs",
