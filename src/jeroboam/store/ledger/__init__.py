@@ -16,6 +16,7 @@ from jeroboam.store.ledger.nodes import (
     tree,
     verify,
 )
+from jeroboam.store.ledger.plain import Asked, admit_plain
 from jeroboam.store.ledger.requests import admit, dry_run, evicted, release, requeue, resize
 from jeroboam.store.ledger.reservations import (
     ReservationView,
@@ -32,6 +33,7 @@ from jeroboam.store.ledger.views import open_reclaims as reclaims
 from jeroboam.store.ledger.views import view as claim
 
 __all__ = [
+    "Asked",
     "ClaimView",
     "Leaving",
     "NodeRow",
@@ -39,6 +41,7 @@ __all__ = [
     "ReservationView",
     "VictimView",
     "admit",
+    "admit_plain",
     "ancestors",
     "apply",
     "below",
