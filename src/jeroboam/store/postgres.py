@@ -12,9 +12,9 @@ from contextlib import AbstractContextManager, contextmanager
 
 import psycopg
 import structlog
-from sqlalchemy import URL, Connection, TextClause, create_engine, text
+from sqlalchemy import URL, Connection, create_engine, event
 
-from jeroboam.store.server import WRITER_SECONDS
+from jeroboam.store.server import WRITER_SECONDS, unavailable
 
 log = structlog.get_logger(__name__)
 
@@ -27,9 +27,9 @@ QUIET_SECONDS = 0.5
 AGAIN_SECONDS = 2.0
 """How long until the next try to connect. Whoever waits polls meanwhile."""
 
-_ALONE = text(f"SELECT pg_advisory_xact_lock({LOCK})")
-_SHARED = text(f"SELECT pg_advisory_xact_lock_shared({LOCK})")
-_NOTIFY = text(f"SELECT pg_notify('{CHANNEL}', :who)")
+_SNAPSHOT = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+_ALONE = f"BEGIN; SELECT pg_advisory_xact_lock({LOCK})"
+_SHARED = f"BEGIN; SELECT pg_advisory_xact_lock_shared({LOCK})"
 _OPTIONS = (
     f"-c lock_timeout={int(WRITER_SECONDS * 1000)}",
     "-c idle_in_transaction_session_timeout=60000",  # whoever dies in the middle without a word holds nobody up
@@ -44,40 +44,34 @@ class Postgres:
     def __init__(self, url: URL) -> None:
         self._who = secrets.token_hex(8)  # our own commits are told within the process
         self._url = url.set(drivername="postgresql+psycopg")
+        self._notify = f"; SELECT pg_notify('{CHANNEL}', '{self._who}')"  # sent by the commit, whenever it is asked for
         self._engine = create_engine(
             self._url,
             pool_size=8,
             max_overflow=-1,  # who waits for the advisory lock must not keep readers from a connection
             pool_use_lifo=True,
+            isolation_level="AUTOCOMMIT",  # transactions begin by hand, in one round trip with what belongs to that
             connect_args={"connect_timeout": CONNECT_SECONDS, "options": " ".join(_OPTIONS)},
         )
-        self._reader = self._engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+        event.listen(self._engine, "begin", _begin)
 
-    @contextmanager
-    def reading(self) -> Iterator[Connection]:
-        with self._reader.connect() as connection, connection.begin():
-            yield connection
+    def reading(self) -> AbstractContextManager[Connection]:
+        return self._transaction(_SNAPSHOT)
 
-    @contextmanager
-    def settled(self) -> Iterator[Connection]:
+    def settled(self) -> AbstractContextManager[Connection]:
         """The lock comes first and goes with the transaction: nobody is between taking a number and committing it."""
-        with self._engine.connect() as connection, connection.begin():
-            connection.execute(_ALONE)
-            yield connection
+        return self._transaction(_ALONE)
 
     def writing(self, notify: bool) -> AbstractContextManager[Connection]:
-        return self._transaction(_ALONE, notify)
+        return self._transaction(_ALONE + self._notify if notify else _ALONE)
 
     def admitting(self) -> AbstractContextManager[Connection]:
-        return self._transaction(_SHARED, True)
+        return self._transaction(_SHARED + self._notify)
 
     @contextmanager
-    def _transaction(self, lock: TextClause, notify: bool) -> Iterator[Connection]:
-        with self._engine.connect() as connection, connection.begin():
-            connection.execute(lock)
+    def _transaction(self, begin: str) -> Iterator[Connection]:
+        with self._engine.connect().execution_options(jeroboam_begin=begin) as connection, connection.begin():
             yield connection
-            if notify:
-                connection.execute(_NOTIFY, {"who": self._who})
 
     def watch(self, notify: Callable[[], None], closed: threading.Event) -> None:
         while not closed.is_set():
@@ -99,3 +93,16 @@ class Postgres:
 
     def close(self) -> None:
         self._engine.dispose()
+
+
+def _begin(connection: Connection) -> None:
+    driver = connection.connection.driver_connection
+    assert isinstance(driver, psycopg.Connection)
+    begin = connection.get_execution_options().get("jeroboam_begin")
+    if begin is None:
+        return  # SQLAlchemy's own, when it meets a server
+    try:
+        driver.execute(begin)
+    except psycopg.OperationalError as error:
+        connection.invalidate() if driver.closed else driver.rollback()
+        raise unavailable(str(error)) from error

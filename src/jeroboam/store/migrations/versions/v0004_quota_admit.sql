@@ -7,7 +7,7 @@
 -- Charges all of these requests, or changes nothing. True: charged. `nodes`, `resources`, `amounts` and `depths` have
 -- one entry for each resource of each request. What the whole batch reaches is locked either way.
 CREATE FUNCTION quota_charge(nodes text[], resources text[], amounts bigint[], depths int[]) RETURNS boolean
-LANGUAGE plpgsql AS $$
+LANGUAGE plpgsql SET plan_cache_mode = force_generic_plan AS $$
 DECLARE
     level int := (SELECT max(d) FROM unnest(depths) AS d);
     fits boolean := true;
@@ -68,7 +68,7 @@ CREATE FUNCTION quota_admit(
     claim_ids text[], nodes text[], objects text[], priorities int[], shortages text[], amounts text[],
     now double precision
 ) RETURNS boolean[]
-LANGUAGE plpgsql AS $$
+LANGUAGE plpgsql SET plan_cache_mode = force_generic_plan AS $$
 DECLARE
     verdicts boolean[] := array_fill(false, ARRAY[cardinality(claim_ids)]);
     plain int[];
