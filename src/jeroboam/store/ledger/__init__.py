@@ -14,7 +14,6 @@ from jeroboam.store.ledger.nodes import (
     set_capacity,
     set_node,
     tree,
-    verify,
 )
 from jeroboam.store.ledger.requests import admit, dry_run, evicted, release, requeue, resize
 from jeroboam.store.ledger.reservations import (
@@ -26,6 +25,7 @@ from jeroboam.store.ledger.reservations import (
     reservations,
     reserve,
 )
+from jeroboam.store.ledger.verify import Difference, differences, repair, verify
 from jeroboam.store.ledger.views import ClaimView, Leaving, ReclaimView, VictimView
 from jeroboam.store.ledger.views import in_nodes as claims
 from jeroboam.store.ledger.views import open_reclaims as reclaims
@@ -33,6 +33,7 @@ from jeroboam.store.ledger.views import view as claim
 
 __all__ = [
     "ClaimView",
+    "Difference",
     "Leaving",
     "NodeRow",
     "ReclaimView",
@@ -44,6 +45,7 @@ __all__ = [
     "below",
     "claim",
     "claims",
+    "differences",
     "dry_run",
     "due",
     "ensure_path",
@@ -55,6 +57,7 @@ __all__ = [
     "reclaims",
     "release",
     "release_reservation",
+    "repair",
     "requeue",
     "reservation",
     "reservations",
