@@ -9,7 +9,7 @@ import pytest
 
 from tests.cli.conftest import Command
 
-COMMANDS = ("up", "down", "status", "api", "conductor", "doctor", "backup", "restore", "version")
+COMMANDS = ("up", "down", "status", "api", "conductor", "doctor", "backup", "restore", "version", "quota")
 HEAVY = {
     "fastapi",
     "sqlalchemy",
@@ -39,6 +39,14 @@ def test_each_command_explains_itself(name: str) -> None:
     line = [sys.executable, "-m", "jeroboam.cli", name, "--help"]
     said = subprocess.run(line, capture_output=True, text=True, check=True).stdout
     assert len(said.splitlines()) > 5
+
+
+@pytest.mark.parametrize("name", ["simulate", "verify"])
+def test_each_command_on_the_quota_explains_itself_by_example(name: str) -> None:
+    line = [sys.executable, "-m", "jeroboam.cli", "quota", name, "--help"]
+    said = subprocess.run(line, capture_output=True, text=True, check=True).stdout
+    assert f"jeroboam quota {name}" in said
+    assert "Exit status: 0" in said
 
 
 def test_help_loads_nothing_heavy() -> None:

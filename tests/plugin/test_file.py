@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
+from jeroboam.cli.marked import MAX_BYTES, BadFile, read
 from jeroboam.cli.openstack import document
-from jeroboam.cli.openstack.marked import MAX_BYTES, BadFile, read
 
 GOOD = b"""\
 # The whole organisation

@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
+from jeroboam.cli.drawing import ASCII, UNICODE, draw, pruned
 from jeroboam.cli.openstack import policies
 from jeroboam.cli.openstack.amounts import Amount, Gather, human, plain
 from jeroboam.cli.openstack.changes import differences
-from jeroboam.cli.openstack.drawing import ASCII, UNICODE, draw, pruned
 from jeroboam.cli.openstack.sse import messages
 
 

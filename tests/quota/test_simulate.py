@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from jeroboam.quota.scenario import BadScenario
+from jeroboam.quota.forms import BadScenario
 from jeroboam.quota.simulate import simulate
 
 TREE = {
@@ -83,10 +83,7 @@ def test_a_queued_request_is_listed_when_it_is_admitted() -> None:
         ({"tree": TREE, "reading": "sideways"}, ("reading",)),
         ({"tree": TREE, "steps": [{"explode": {}}]}, ("steps", 0, "explode")),
         ({"tree": TREE, "steps": [{}]}, ("steps", 0)),
-        (
-            {"tree": TREE, "steps": [{"claim": {"project": "T9", "id": "x", "amount": {"u": 1}}}]},
-            ("steps", 0, "claim", "project"),
-        ),
+        ({"tree": TREE, "claims": [{"project": "T9", "id": "x", "amount": {"u": 1}}]}, ("claims", 0, "project")),
         (
             {"tree": TREE, "steps": [{"claim": {"project": "T1", "id": "x", "amount": {"u": -3}}}]},
             ("steps", 0, "claim", "amount", "u"),

@@ -7,6 +7,7 @@ import typer
 
 from jeroboam.cli import options
 from jeroboam.cli.errors import sentences
+from jeroboam.cli.quota import commands as quota
 
 app = typer.Typer(
     name="jeroboam",
@@ -26,6 +27,7 @@ app = typer.Typer(
       jeroboam down                   stop; containers go on running
     """,
 )
+app.add_typer(quota.app, name="quota")
 
 db = typer.Typer(no_args_is_help=True, help="The database: where everything is remembered.")
 app.add_typer(db, name="db")

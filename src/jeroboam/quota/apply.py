@@ -14,10 +14,11 @@ from fractions import Fraction
 from typing import Any
 
 from jeroboam.model.errors import Malformed
+from jeroboam.quota.forms import mapping, number, sequence, text
 from jeroboam.quota.limits import change_node
 from jeroboam.quota.policy import Policy
 from jeroboam.quota.reasons import QuotaConflict
-from jeroboam.quota.scenario import mapping, number, policy, sequence, text
+from jeroboam.quota.scenario import policy
 from jeroboam.quota.settling import settle
 from jeroboam.quota.tree import NOTHING, UNLIMITED, Limit, Node, Tree
 

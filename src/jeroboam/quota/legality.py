@@ -40,7 +40,9 @@ class Case:
         self.rules = self.path[0].rules()
         self.contested = {s.resource for s in shorts}
         self.taken = set(gone)
-        self._needs = {r: max(s.missing for s in shorts if s.resource == r) for r in self.contested}
+        needs = {r: max(s.missing for s in shorts if s.resource == r) for r in self.contested}
+        whole = prod(needs.values())
+        self._needs = [(r, need, whole // need) for r, need in needs.items()]  # scaled to one denominator
         self._undershoot: dict[str, Undershoot] = {}
         self.own_side_changed()
 
@@ -62,13 +64,11 @@ class Case:
 
     def rank(self, claim: Claim) -> Rank:
         """The order of candidates within a node. Waste: what it frees beyond the need, relative to the need."""
-        needs = self._needs
-        if len(needs) == 1:
-            ((resource, need),) = needs.items()
-            waste = max(0, claim.amounts.get(resource, 0) - need)
-        else:
-            whole = prod(needs.values())
-            waste = sum(max(0, claim.amounts.get(r, 0) - n) * (whole // n) for r, n in needs.items())
+        waste, amounts = 0, claim.amounts
+        for resource, need, scale in self._needs:
+            more = amounts.get(resource, 0) - need
+            if more > 0:
+                waste += more * scale
         return claim.priority, waste, -claim.order, claim.id
 
     def candidate(self, claim: Claim) -> bool:

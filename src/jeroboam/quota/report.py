@@ -29,19 +29,22 @@ class Report:
 
     def reason(self, reason: Reason) -> Result:
         """As data in the file's names and units, with the sentence."""
-        names = {n.id: n.name for n in self.start.tree.nodes.values()}
+
+        def name(node_id: str) -> str:
+            node = self.start.tree.nodes.get(node_id)
+            return node_id.removeprefix("/") if node is None else node.name
 
         def shown(figures: Mapping[str, int]) -> Result:
             return {k: self._units_of(reason.resource, k, v) for k, v in figures.items()}
 
         data = reason.as_dict()
-        data["node"] = names.get(reason.node or "", reason.node)
+        data["node"] = reason.node and name(reason.node)
         data["figures"] = shown(reason.figures)
         for help_ in data["helps"]:
-            help_["node"] = names.get(help_["node"] or "", help_["node"])
+            help_["node"] = help_["node"] and name(help_["node"])
             help_["figures"] = shown(help_["figures"])
         out = self.start.units.out
-        data["sentence"] = reason.sentence(names, lambda resource, units: f"{out(resource, units):g}")
+        data["sentence"] = reason.sentence(name, lambda resource, units: f"{out(resource, units):g}")
         return data
 
     def _units_of(self, resource: str | None, word: str, value: int) -> int | float:

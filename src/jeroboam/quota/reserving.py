@@ -34,7 +34,9 @@ def reserve(
     request = Request(reservation_id, node_id, amounts, shortage="refuse", reclaimable=False, order=order)
     decision = decide(tree, request, now)
     if decision.reason is not None and decision.reason.code == "not_reclaimable":
-        decision = replace(decision, reason=replace(decision.reason, code="free_short", rule="reservation <= free"))
+        helps = tuple(h for h in decision.reason.helps if h.code != "mark_reclaimable")
+        reason = replace(decision.reason, code="free_short", rule="reservation <= free", helps=helps)
+        decision = replace(decision, reason=reason)
     if decision.needs_whole_tree or decision.outcome not in ("admitted", "reclaiming"):
         return decision
     tree.reservations[reservation_id] = Reservation(reservation_id, node_id, {}, until)

@@ -1,61 +1,25 @@
 """Reads what the simulator is given: checks its form, and scales its fractions to whole units."""
 
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import fields
 from fractions import Fraction
 from math import lcm
 from typing import Any
 
-from jeroboam.model.errors import Malformed
+from jeroboam.quota.forms import BadScenario, Where, flag, mapping, number, part, seconds, sequence, text, whole
 from jeroboam.quota.policy import Policy, ReclaimFrom, Shortage, Strategy, Undershoot, WithinProject
 from jeroboam.quota.tree import UNLIMITED, Amounts, Limit
 
-Where = tuple[str | int, ...]
-"""The keys and indices that lead to a place in the document."""
-
 MAX_DEPTH = 32
-_NUMBER = re.compile(r"-?\d{1,18}(\.\d{1,17})?([eE][-+]?\d{1,2})?|-?\d{1,18}/[1-9]\d{0,8}", re.ASCII)
-_AMOUNTS = ("hard_limit", "lend_limit", "borrow_limit", "reserved", "amount")
+FINEST = 10**15
+"""No resource is divided finer."""
 
+HIGHEST = 2**31 - 1
+"""Of priorities."""
 
-class BadScenario(Malformed):
-    """The document is not a scenario; `where` leads to the place."""
-
-    def __init__(self, where: Where, message: str) -> None:
-        super().__init__(f"cannot simulate: {'.'.join(map(str, where)) or 'the document'}: {message}")
-        self.where = where
-
-
-def mapping(value: Any, where: Where, allowed: set[str] | None = None) -> Mapping[str, Any]:
-    if not isinstance(value, Mapping) or not all(isinstance(k, str) for k in value):
-        raise BadScenario(where, "should be a mapping of names to values")
-    unknown = sorted(set(value) - allowed) if allowed is not None else []
-    if unknown:
-        raise BadScenario((*where, unknown[0]), f"is not known here; known are {', '.join(sorted(allowed or ()))}")
-    return value
-
-
-def sequence(value: Any, where: Where) -> list[Any]:
-    if not isinstance(value, list):
-        raise BadScenario(where, "should be a list")
-    return value
-
-
-def number(value: Any, where: Where) -> Fraction:
-    """A finite number, written as one or as text (0.5, "1/2")."""
-    if isinstance(value, bool) or not isinstance(value, int | float | str):
-        raise BadScenario(where, "should be a number")
-    written = str(value)
-    if not _NUMBER.fullmatch(written):
-        raise BadScenario(where, "should be a finite number of at most 18 digits")
-    return Fraction(written)
-
-
-def text(value: Any, where: Where) -> str:
-    if isinstance(value, bool) or not isinstance(value, str | int):
-        raise BadScenario(where, "should be a name")
-    return str(value)
+LIMITS = ("hard_limit", "lend_limit", "borrow_limit")
+_AMOUNTS = (*LIMITS, "reserved", "amount")
+_ENDLESS = ("unlimited", "all")
 
 
 class Units:
@@ -63,27 +27,33 @@ class Units:
 
     def __init__(self, document: Any) -> None:
         self._scale: dict[str, int] = {}
-        for resource, value in _written(document, 0):
+        for resource, value, where in _written(document, ()):
             self._scale[resource] = lcm(self._scale.get(resource, 1), value.denominator)
+            if self._scale[resource] > FINEST:
+                raise BadScenario(
+                    where, f"cannot be divided together with the other amounts of {resource}: use fewer digits"
+                )
 
     def amounts(self, value: Any, where: Where) -> Amounts:
         """{resource: units}, none of them below 0."""
-        found = self.inward(value, where)
-        for resource, units in found.items():
-            if units < 0:
-                raise BadScenario((*where, resource), "should not be below 0")
+        return {
+            text(r, where): self._units(r, number(a, (*where, r)), (*where, r))
+            for r, a in mapping(value, where).items()
+        }
+
+    def limits(self, whole: Mapping[str, Any], key: str, where: Where) -> Amounts:
+        """{resource: units} at `key`; -1, `unlimited` and `all` are -1, nothing written is {}."""
+        found, where = {}, (*where, key)
+        for resource, amount in part(whole, key, where[:-1]).items():
+            place = (*where, text(resource, where))
+            exact = Fraction(UNLIMITED) if amount in _ENDLESS else number(amount, place)
+            found[resource] = UNLIMITED if exact == UNLIMITED else self._units(resource, exact, place)
         return found
 
-    def inward(self, value: Any, where: Where) -> Amounts:
-        """{resource: units}; -1 stays -1."""
-        found = {}
-        for resource, amount in mapping(value, where).items():
-            exact = number(amount, (*where, resource))
-            whole = exact if exact == UNLIMITED else exact * self._scale.get(resource, 1)
-            if exact < 0 and exact != UNLIMITED:
-                raise BadScenario((*where, resource), "should not be below 0 (a limit may be -1: no bound)")
-            found[resource] = int(whole)
-        return found
+    def _units(self, resource: str, exact: Fraction, where: Where) -> int:
+        if exact < 0:
+            raise BadScenario(where, "should not be below 0 (only a limit may be -1: no bound)")
+        return int(exact * self._scale.get(resource, 1))
 
     def outward(self, figures: Mapping[str, int | None]) -> dict[str, int | float]:
         return {r: self.out(r, v) for r, v in figures.items() if v is not None}
@@ -93,21 +63,20 @@ class Units:
         return whole if not rest else value / self._scale[resource]
 
 
-def _written(value: Any, depth: int) -> Iterator[tuple[str, Fraction]]:
-    """Every amount in the document, by resource; what is no number is found fault with later."""
-    if depth > MAX_DEPTH * 2:
+def _written(value: Any, where: Where) -> Iterator[tuple[str, Fraction, Where]]:
+    """Every amount in the document, with its resource and place; what is no number is found fault with later."""
+    if len(where) > MAX_DEPTH * 2:
         raise BadScenario((), "is nested too deeply")
-    for key, inner in (
-        value.items() if isinstance(value, Mapping) else enumerate(value) if isinstance(value, list) else ()
-    ):
+    inside = value.items() if isinstance(value, Mapping) else enumerate(value) if isinstance(value, list) else ()
+    for key, inner in inside:
         if key in _AMOUNTS and isinstance(inner, Mapping):
             for resource, amount in inner.items():
                 try:
-                    yield str(resource), number(amount, ())
+                    yield str(resource), number(amount, ()), (*where, key, resource)
                 except BadScenario:
                     continue
         else:
-            yield from _written(inner, depth + 1)
+            yield from _written(inner, (*where, key))
 
 
 def policy(value: Any, where: Where) -> Policy:
@@ -121,9 +90,11 @@ def policy(value: Any, where: Where) -> Policy:
         listed = sequence(given["strategies"], (*where, "strategies"))
         given["strategies"] = tuple(_word(Strategy, s, (*where, "strategies")) for s in listed)
     if given.get("grace_seconds") is not None:
-        given["grace_seconds"] = float(number(given["grace_seconds"], (*where, "grace_seconds")))
+        given["grace_seconds"] = seconds(given["grace_seconds"], (*where, "grace_seconds"))
     if given.get("max_priority") is not None:
-        given["max_priority"] = int(number(given["max_priority"], (*where, "max_priority")))
+        given["max_priority"] = whole(given["max_priority"], (*where, "max_priority"), 0, HIGHEST)
+    if given.get("reclaimable") is not None:
+        given["reclaimable"] = flag(given["reclaimable"], (*where, "reclaimable"))
     return Policy(**given)
 
 
@@ -136,11 +107,16 @@ def _word(kind: Any, value: Any, where: Where) -> Any:
 
 def limits(node: Mapping[str, Any], units: Units, known: Mapping[str, Limit], where: Where) -> dict[str, Limit]:
     """The limits that a node has where `known` are those of its parent: hard 0, and no other bound, unless written."""
-    hard = units.inward(node.get("hard_limit") or {}, (*where, "hard_limit"))
-    lend = units.inward(node.get("lend_limit") or {}, (*where, "lend_limit"))
-    borrow = units.inward(node.get("borrow_limit") or {}, (*where, "borrow_limit"))
+    hard, lend, borrow = (units.limits(node, word, where) for word in LIMITS)
     found = {}
     for resource in {**known, **hard, **lend, **borrow}:
         ends = [None if side.get(resource, UNLIMITED) < 0 else side[resource] for side in (lend, borrow)]
         found[resource] = Limit(hard.get(resource, 0), *ends)
     return found
+
+
+def child_defaults(spec: Mapping[str, Any], units: Units, where: Where) -> dict[str, Limit] | None:
+    """What projects made below the node start with; None: nothing is written."""
+    if spec.get("child_defaults") is None:
+        return None
+    return limits(part(spec, "child_defaults", where, set(LIMITS)), units, {}, (*where, "child_defaults"))

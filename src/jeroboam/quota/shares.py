@@ -3,11 +3,10 @@
 share(x) = max over resources of over(x) / (lendable capacity that x's parent can reach), divided by weight
 """
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
 
-from jeroboam.quota.counters import served
+from jeroboam.quota.counters import owned, pool, served
 from jeroboam.quota.tree import Node
 from jeroboam.quota.trial import Trial
 
@@ -42,43 +41,63 @@ def reachable(node: Node, resource: str) -> int | None:
     return kept + above if most is None else min(most, kept + above)
 
 
+Scale = list[tuple[str, int, int]]
+"""Each resource that counts, with what is owned of it and the capacity that being above that is measured by."""
+
+
 class Shares:
-    """Shares in one trial. The capacities are remembered: they depend on limits alone."""
+    """Shares in one trial. What is owned, and the capacities, are remembered: they depend on limits alone."""
 
     def __init__(self, trial: Trial) -> None:
         self.trial = trial
         self._capacity: dict[tuple[str, str], int | None] = {}
+        self._scales: dict[tuple[str, bool], Scale] = {}
 
     def of(self, node: Node) -> Share:
         """The share of `node` among its siblings. The root has none."""
         if node.parent is None:
             return NONE
-        trial = self.trial
-        overs = ((r, trial.over(node, r)) for r in {**node.subtree, **node.parent.subtree, **node.limits})
-        return self._dominant(overs, node.parent, node.weight)
+        scale = self._scales.get((node.id, False))
+        if scale is None:
+            resources = {**node.subtree, **node.parent.subtree, **node.limits}
+            scale = self._scale(node, False, node.parent, [(r, owned(node, r)) for r in resources])
+        shift, held, reserved, ident = self.trial.shift, node.subtree, node.reserved, node.id
+        most, unit = 0, 1
+        for resource, own, capacity in scale:
+            over = held.get(resource, 0) + reserved.get(resource, 0) + shift.get((ident, resource), 0) - own
+            if over * unit > most * capacity:
+                most, unit = over, capacity
+        return _share(most, unit, node.weight)
 
     def of_own(self, node: Node) -> Share:
         """The share of the node's own claims, among its children: as a child of weight 1 that owns the whole pool."""
-        overs = ((r, self.trial.own_over(node, r)) for r in {**node.subtree, **node.limits})
-        return self._dominant(overs, node, ONE)
-
-    def _dominant(self, overs: Iterable[tuple[str, int]], parent: Node, weight: Fraction) -> Share:
+        scale = self._scales.get((node.id, True))
+        if scale is None:
+            resources = {**node.subtree, **node.limits}
+            scale = self._scale(node, True, node, [(r, pool(node, r)) for r in resources])
         most, unit = 0, 1
-        for resource, over in overs:
-            if over <= 0:
-                continue
-            capacity = self._reachable(parent, resource)
-            # What nobody lends is ignored, and so is what never ends.
-            if capacity and over * unit > most * capacity:
+        for resource, own, capacity in scale:
+            over = self.trial.used(node, resource) - own
+            if over * unit > most * capacity:
                 most, unit = over, capacity
-        if not most:
-            return NONE
-        if weight == 0:
-            return Share(True, Fraction(most, unit))
-        return Share(False, Fraction(most * weight.denominator, unit * weight.numerator))
+        return _share(most, unit, ONE)
+
+    def _scale(self, node: Node, own: bool, parent: Node, owns: list[tuple[str, int]]) -> Scale:
+        """What nobody lends is ignored, and so is what never ends."""
+        scale = [(r, units, capacity) for r, units in owns if (capacity := self._reachable(parent, r))]
+        self._scales[node.id, own] = scale
+        return scale
 
     def _reachable(self, node: Node, resource: str) -> int | None:
         key = (node.id, resource)
         if key not in self._capacity:
             self._capacity[key] = reachable(node, resource)
         return self._capacity[key]
+
+
+def _share(most: int, unit: int, weight: Fraction) -> Share:
+    if most <= 0:
+        return NONE
+    if weight == 0:
+        return Share(True, Fraction(most, unit))
+    return Share(False, Fraction(most * weight.denominator, unit * weight.numerator))

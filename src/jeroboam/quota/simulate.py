@@ -4,22 +4,19 @@ The form is described in docs/quota-model.md. Raises BadScenario (with the place
 """
 
 from collections.abc import Callable, Mapping
-from copy import deepcopy
 from typing import Any
 
-from jeroboam.quota import additive
 from jeroboam.quota.admission import admit_now, evict_due, release, requeue, resize
 from jeroboam.quota.decision import Decision, Request
-from jeroboam.quota.limits import KEEP, LimitChange, add_node, extend, move, remove, reserve, set_limits
-from jeroboam.quota.reasons import QuotaConflict, Reason
+from jeroboam.quota.forms import BadScenario, Where, mapping, number, seconds, text
+from jeroboam.quota.limits import extend, reserve
+from jeroboam.quota.reasons import Reason
 from jeroboam.quota.report import Report, Result
-from jeroboam.quota.scenario import BadScenario, Where, limits, mapping, number, policy, text
+from jeroboam.quota.reshaping import Reshaping, attempt
 from jeroboam.quota.settling import end_reservation, settle
-from jeroboam.quota.start import Start, age, weight
-from jeroboam.quota.tree import ClaimState
+from jeroboam.quota.start import Start, age
+from jeroboam.quota.tree import Claim, ClaimState, Tree
 from jeroboam.quota.view import tree_view
-
-_SET = {"project", "hard_limit", "lend_limit", "borrow_limit", "weight", "policy", "child_defaults", "force"}
 
 
 def simulate(document: Any) -> Result:
@@ -30,25 +27,32 @@ def simulate(document: Any) -> Result:
 class Simulation:
     def __init__(self, document: Any) -> None:
         self.start = Start(document)
-        self.tree = self.start.tree
         self.report = Report(self.start)
         self.now = 0.0
+        self._states: dict[str, ClaimState] = {}
+        shape = Reshaping(self.start, self.report)
         self._kinds: dict[str, Callable[[Any, Where], list[Result]]] = {
             "claim": self._claim,
             "release": self._release,
             "cancel": self._release,
             "requeue": self._requeue,
             "resize": self._resize,
-            "set": self._set,
-            "add": self._add,
-            "move": self._move,
-            "remove": self._remove,
+            "set": lambda d, w: shape.set(d, w, self.now),
+            "add": shape.add,
+            "move": lambda d, w: shape.move(d, w, self.now),
+            "remove": lambda d, w: shape.remove(d, w, self.now),
             "reserve": self._reserve,
             "extend": self._extend,
             "advance": self._advance,
         }
 
+    @property
+    def tree(self) -> Tree:
+        """As it stands; an additive change that was refused has put another in its place."""
+        return self.start.tree
+
     def run(self) -> Result:
+        self._changed()
         steps = [self._step(i, step) for i, step in enumerate(self.start.steps)]
         states = {c.id: c.state.value for c in self.tree.claims.values() if not c.reserves}
         return {"steps": steps, "tree": self.report.view(tree_view(self.tree)), "claims": states}
@@ -59,31 +63,31 @@ class Simulation:
         if len(step) != 1:
             raise BadScenario(where, "should have exactly one action")
         ((kind, details),) = step.items()
-        before = {c.id: c.state for c in self.tree.claims.values()}
         results = self._kinds[kind](details, (*where, kind))
         evict_due(self.tree, self.now)
         asked = {r.get("id") for r in results} if kind in ("claim", "requeue") else set()
-        return {
-            "step": index + 1,
-            "results": results,
-            "evicted": self._became(before, ClaimState.EVICTED, set()),
-            "admitted": self._became(before, ClaimState.ADMITTED, asked),
-        }
+        changed = self._changed()
+        evicted = [c.id for c in changed if c.state is ClaimState.EVICTED]
+        admitted = [c.id for c in changed if c.state is ClaimState.ADMITTED and c.id not in asked]
+        return {"step": index + 1, "results": results, "evicted": evicted, "admitted": admitted}
 
-    def _became(self, before: Mapping[str, ClaimState], state: ClaimState, aside: set[Any]) -> list[str]:
-        return [
-            c.id
-            for c in self.tree.claims.values()
-            if c.state is state and before.get(c.id) is not state and c.id not in aside
-        ]
+    def _changed(self) -> list[Claim]:
+        """The claims whose state is another than when this was last asked, oldest first."""
+        claims = self.tree.claims
+        touched = [claims[i] for i in self.tree.dirty_claims if i in claims]
+        changed = [c for c in touched if self._states.get(c.id) is not c.state]
+        self._states |= {c.id: c.state for c in changed}
+        self.tree.forget_changes()
+        return sorted(changed, key=lambda c: (c.order, c.id))
 
     def _claim(self, details: Any, where: Where) -> list[Result]:
-        if isinstance(details, Mapping) and "at" in details:
-            self._until(max(self.now, float(number(details["at"], (*where, "at")))))
+        spec = mapping(details, where)
+        if spec.get("at") is not None:
+            self._until(max(self.now, float(number(spec["at"], (*where, "at")))))
         else:
-            details = {**mapping(details, where), "at": self.now}
+            spec = {**spec, "at": self.now}
         results = []
-        for claim in self.start.claims(details, where):
+        for claim in self.start.claims(spec, where):
             request = Request(
                 claim.id,
                 claim.node_id,
@@ -124,7 +128,9 @@ class Simulation:
 
     def _ids(self, details: Any, where: Where) -> list[str]:
         given = mapping(details, where, {"id"}).get("id")
-        return [text(i, (*where, "id")) for i in (given if isinstance(given, list) else [given])]
+        if isinstance(given, list):
+            return [text(name, (*where, "id", index)) for index, name in enumerate(given)]
+        return [text(given, (*where, "id"))]
 
     def _resize(self, details: Any, where: Where) -> list[Result]:
         spec = mapping(details, where, {"id", "amount"})
@@ -137,7 +143,10 @@ class Simulation:
         name = text(spec.get("id"), (*where, "id"))
         node_id = self.start.node_id(spec.get("project"), (*where, "project"))
         amounts = self.start.units.amounts(spec.get("amount"), (*where, "amount"))
-        until = None if spec.get("until") is None else float(number(spec["until"], (*where, "until")))
+        until = _until(spec, where)
+        made = self.tree.claims.get(name)
+        if made is not None and not made.reserves:
+            raise BadScenario((*where, "id"), f"is that of a claim: {name}")
         self.start.order += 1
         order = age(number(self.now, where), self.start.order)
         decision = reserve(self.tree, name, node_id, amounts, self.now, until, order)
@@ -149,121 +158,24 @@ class Simulation:
     def _extend(self, details: Any, where: Where) -> list[Result]:
         spec = mapping(details, where, {"id", "until"})
         name = text(spec.get("id"), (*where, "id"))
-        until = None if spec.get("until") is None else float(number(spec["until"], (*where, "until")))
-        return [self._try({"id": name}, lambda: extend(self.tree, name, until))]
+        until = _until(spec, where)
+        return [attempt(self.report, {"id": name}, lambda: extend(self.tree, name, until))]
 
     def _advance(self, details: Any, where: Where) -> list[Result]:
         spec = mapping(details, where, {"seconds"})
-        seconds = float(number(spec.get("seconds"), (*where, "seconds")))
-        if seconds < 0:
-            raise BadScenario((*where, "seconds"), "should not be below 0")
-        self._until(self.now + seconds)
+        self._until(self.now + seconds(spec.get("seconds"), (*where, "seconds")))
         return []
 
     def _until(self, end: float) -> None:
         """Let the time pass, stopping wherever something is due."""
-        while True:
+        while self.now < end:
             due = [row.deadline for row in self.tree.reclaims.values()]
             due += [r.until for r in self.tree.reservations.values() if r.until is not None]
-            nearest = min(due, default=end)
-            if nearest > end:
-                break
-            self.now = max(self.now, nearest)
+            self.now = min((at for at in due if self.now < at), default=end)
+            self.now = min(self.now, end)
             settle(self.tree, self.now)
             evict_due(self.tree, self.now)
-            if nearest == end and self.now >= end:
-                break
-        self.now = end
 
-    def _try(self, about: Result, change: Callable[[], object]) -> Result:
-        try:
-            change()
-        except QuotaConflict as refused:
-            return {**about, "outcome": "refused", "reason": self.report.reason(refused.reason)}
-        return {**about, "outcome": "done"}
 
-    def _set(self, details: Any, where: Where) -> list[Result]:
-        spec = mapping(details, where, _SET)
-        node = self.tree.nodes[self.start.node_id(spec.get("project"), (*where, "project"))]
-        changes = self._changes(spec, where)
-        rules = policy(spec["policy"], (*where, "policy")) if "policy" in spec else None
-        heavy = weight(spec["weight"], (*where, "weight")) if "weight" in spec else None
-        defaults = None
-        if "child_defaults" in spec:
-            defaults = limits(mapping(spec["child_defaults"], where), self.start.units, {}, where)
-        force = bool(spec.get("force", False))
-
-        def change() -> None:
-            if self.start.additive:
-                changes_here = additive.set_own(self.tree, self.start.own, node, changes, force)
-            else:
-                changes_here = changes
-            set_limits(self.tree, node.id, changes_here, heavy, rules, defaults, force, self.now)
-
-        return [self._try_whole({"project": node.name}, change)]
-
-    def _changes(self, spec: Mapping[str, Any], where: Where) -> dict[str, LimitChange]:
-        """What the step writes of each limit; a lend_limit or borrow_limit of -1 is none."""
-        words = ("hard_limit", "lend_limit", "borrow_limit")
-        hard, lend, borrow = (self.start.units.inward(spec.get(w) or {}, (*where, w)) for w in words)
-        return {
-            r: LimitChange(
-                hard.get(r, KEEP),
-                KEEP if r not in lend else None if lend[r] < 0 else lend[r],
-                KEEP if r not in borrow else None if borrow[r] < 0 else borrow[r],
-            )
-            for r in {**hard, **lend, **borrow}
-        }
-
-    def _add(self, details: Any, where: Where) -> list[Result]:
-        """A new project; limits that are not written are its parent's child_defaults, or nothing."""
-        spec = mapping(details, where, {"project", "parent"})
-        name = text(spec.get("project"), (*where, "project"))
-        parent = self.start.node_id(spec.get("parent"), (*where, "parent"))
-        if name in self.start.ids:
-            raise BadScenario((*where, "project"), f"{name} is there already")
-
-        def change() -> None:
-            node = add_node(self.tree, f"/{name}", name, parent)
-            self.start.ids[name] = node.id
-            self.start.own[node.id] = {r: limit.hard for r, limit in node.limits.items()}
-
-        return [self._try({"project": name}, change)]
-
-    def _move(self, details: Any, where: Where) -> list[Result]:
-        spec = mapping(details, where, {"project", "parent"})
-        node_id = self.start.node_id(spec.get("project"), (*where, "project"))
-        parent_id = self.start.node_id(spec.get("parent"), (*where, "parent"))
-
-        def change() -> None:
-            if self.start.additive:
-                additive.move(self.tree, self.start.own, node_id, parent_id, self.now)
-            else:
-                move(self.tree, node_id, parent_id, self.now)
-
-        return [self._try_whole({"project": self.tree.nodes[node_id].name}, change)]
-
-    def _remove(self, details: Any, where: Where) -> list[Result]:
-        spec = mapping(details, where, {"project"})
-        node_id = self.start.node_id(spec.get("project"), (*where, "project"))
-        node = self.tree.nodes[node_id]
-
-        def change() -> None:
-            parent = node.parent
-            remove(self.tree, node_id, self.now)
-            del self.start.ids[node.name]
-            if self.start.additive and parent is not None:
-                additive.restate(self.tree, self.start.own, parent, force=False)
-
-        return [self._try_whole({"project": node.name}, change)]
-
-    def _try_whole(self, about: Result, change: Callable[[], object]) -> Result:
-        """As _try; an additive change touches the ancestors too, so a refusal restores the whole state."""
-        if not self.start.additive:
-            return self._try(about, change)
-        kept = deepcopy((self.tree, self.start.own, self.start.ids))
-        result = self._try(about, change)
-        if result["outcome"] == "refused":
-            self.tree, self.start.own, self.start.ids = kept
-            self.start.tree = self.tree
-        return result
+def _until(spec: Mapping[str, Any], where: Where) -> float | None:
+    return None if spec.get("until") is None else float(number(spec["until"], (*where, "until")))

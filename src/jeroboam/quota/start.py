@@ -1,24 +1,15 @@
 """Builds the tree that a simulation starts from."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import fields, replace
 from fractions import Fraction
 from typing import Any
 
 from jeroboam.quota.charging import charge
 from jeroboam.quota.counters import attach, change, lift
-from jeroboam.quota.policy import Shortage
-from jeroboam.quota.scenario import (
-    MAX_DEPTH,
-    BadScenario,
-    Units,
-    Where,
-    limits,
-    mapping,
-    number,
-    policy,
-    sequence,
-    text,
-)
+from jeroboam.quota.forms import BadScenario, Where, flag, items, mapping, number, part, text, whole
+from jeroboam.quota.policy import Policy, Shortage
+from jeroboam.quota.scenario import HIGHEST, MAX_DEPTH, Units, child_defaults, limits, policy
 from jeroboam.quota.tree import DEFAULT_PRIORITY, ROOT, Amounts, Claim, Limit, Node, Reservation, Tree
 
 NODE = {
@@ -34,6 +25,7 @@ NODE = {
 }
 CLAIM = {"project", "id", "amount", "count", "priority", "at", "shortage", "reservation", "reclaimable"}
 MANY = 100_000
+"""No document makes more claims."""
 
 
 class Start:
@@ -46,21 +38,22 @@ class Start:
             raise BadScenario(("reading",), "should be containment or additive")
         self.additive = reading == "additive"
         self.units = Units(document)
-        self.steps = sequence(top.get("steps") or [], ("steps",))
+        self.steps = items(top, "steps", ())
         self.own: dict[str, Amounts] = {}
         self.ids: dict[str, str] = {}
         self.order = 0
         if "tree" not in top:
             raise BadScenario(("tree",), "is missing")
-        self.tree = self._plant(mapping(top["tree"], ("tree",), NODE), top.get("policy") or {})
-        for index, written in enumerate(sequence(top.get("claims") or [], ("claims",))):
+        self.tree = self._plant(mapping(top["tree"], ("tree",), NODE), policy(part(top, "policy", ()), ("policy",)))
+        for index, written in enumerate(items(top, "claims", ())):
             for claim in self.claims(written, ("claims", index)):
                 self._take_over(claim, ("claims", index))
 
-    def _plant(self, spec: Mapping[str, Any], rules: Any) -> Tree:
+    def _plant(self, spec: Mapping[str, Any], rules: Policy) -> Tree:
         where: Where = ("tree",)
-        given = {**mapping(rules, ("policy",)), **mapping(spec.get("policy") or {}, (*where, "policy"))}
-        tree = Tree(self._limits(spec, ROOT, {}, where), policy({"max_priority": 2**31, **given}, ("policy",)))
+        own = policy(part(spec, "policy", where), (*where, "policy"))
+        rules = replace(Policy(max_priority=HIGHEST), **{**_set(rules), **_set(own)})
+        tree = Tree(self._limits(spec, ROOT, {}, where), rules)
         tree.root.name = self._name(spec, ROOT, where, "root")
         self._settings(spec, tree.root, where)
         self._children(tree, spec, tree.root, where)
@@ -68,7 +61,7 @@ class Start:
         return tree
 
     def _children(self, tree: Tree, spec: Mapping[str, Any], parent: Node, where: Where) -> None:
-        for index, child in enumerate(sequence(spec.get("children") or [], (*where, "children"))):
+        for index, child in enumerate(items(spec, "children", where)):
             self.grow(tree, child, parent, (*where, "children", index))
 
     def grow(self, tree: Tree, written: Any, parent: Node, where: Where) -> Node:
@@ -79,7 +72,7 @@ class Start:
         name = text(spec.get("name"), (*where, "name"))
         node_id = f"/{name}"  # no name can be the root's id
         node = Node(
-            node_id, self._name(spec, node_id, where), policy=policy(spec.get("policy") or {}, (*where, "policy"))
+            node_id, self._name(spec, node_id, where), policy=policy(part(spec, "policy", where), (*where, "policy"))
         )
         node.limits = self._limits(spec, node_id, parent.limits, where)
         self._settings(spec, node, where)
@@ -111,23 +104,20 @@ class Start:
         total: Amounts = {}
         if depth > MAX_DEPTH:
             raise BadScenario(where, "is nested too deeply")
-        for index, child in enumerate(sequence(spec.get("children") or [], (*where, "children"))):
+        for index, child in enumerate(items(spec, "children", where)):
             place = (*where, "children", index)
-            hard = self.units.inward(mapping(child, place).get("hard_limit") or {}, (*place, "hard_limit"))
-            for part in ({r: h for r, h in hard.items() if h > 0}, self._below(child, place, depth + 1)):
-                for resource, amount in part.items():
+            hard = self.units.limits(mapping(child, place), "hard_limit", place)
+            for owned in ({r: h for r, h in hard.items() if h > 0}, self._below(child, place, depth + 1)):
+                for resource, amount in owned.items():
                     total[resource] = total.get(resource, 0) + amount
         return total
 
     def _settings(self, spec: Mapping[str, Any], node: Node, where: Where) -> None:
         node.weight = weight(spec.get("weight", 1), (*where, "weight"))
-        if spec.get("child_defaults") is not None:
-            allowed = {"hard_limit", "lend_limit", "borrow_limit"}
-            place = (*where, "child_defaults")
-            node.child_defaults = limits(mapping(spec["child_defaults"], place, allowed), self.units, {}, place)
+        node.child_defaults = child_defaults(spec, self.units, where)
 
     def _reserve(self, tree: Tree, spec: Mapping[str, Any], node: Node, where: Where) -> None:
-        amounts = self.units.amounts(spec.get("reserved") or {}, (*where, "reserved"))
+        amounts = self.units.amounts(part(spec, "reserved", where), (*where, "reserved"))
         if any(amounts.values()):
             held = Reservation(f"{node.name}:reserved", node.id, amounts)
             tree.reservations[held.id] = held
@@ -138,17 +128,15 @@ class Start:
         """One claim, or `count` of them with a number behind the id, each newer than those before it."""
         spec = mapping(written, where, CLAIM)
         name = text(spec.get("id"), (*where, "id"))
-        count = int(number(spec.get("count", 1), (*where, "count")))
-        if not 0 < count <= MANY:
-            raise BadScenario((*where, "count"), f"should be 1 to {MANY}")
+        count = whole(spec.get("count", 1), (*where, "count"), 1, MANY)
+        if self.order + count > MANY:
+            raise BadScenario(where, f"makes more than {MANY} claims in all")
         node_id = self.node_id(spec.get("project"), (*where, "project"))
         amounts = {r: a for r, a in self.units.amounts(spec.get("amount"), (*where, "amount")).items() if a}
-        priority = int(number(spec.get("priority", DEFAULT_PRIORITY), (*where, "priority")))
+        priority = whole(spec.get("priority", DEFAULT_PRIORITY), (*where, "priority"), -HIGHEST, HIGHEST)
         at = number(spec.get("at", 0), (*where, "at"))
-        try:
-            shortage = Shortage(spec.get("shortage", self.tree.nodes[node_id].rules().shortage))
-        except ValueError as error:
-            raise BadScenario((*where, "shortage"), "should be refuse or wait") from error
+        reclaimable = flag(spec.get("reclaimable", True), (*where, "reclaimable"))
+        shortage = self._shortage(spec, node_id, where)
         drawn = None if spec.get("reservation") is None else text(spec["reservation"], (*where, "reservation"))
         for number_ in range(1, count + 1):
             self.order += 1
@@ -158,16 +146,25 @@ class Start:
                 dict(amounts),
                 priority,
                 age(at, self.order),
-                reclaimable=bool(spec.get("reclaimable", True)),
+                reclaimable=reclaimable,
                 reservation=drawn,
                 shortage=shortage,
             )
+
+    def _shortage(self, spec: Mapping[str, Any], node_id: str, where: Where) -> Shortage:
+        node = self.tree.nodes.get(node_id, self.tree.root)
+        try:
+            return Shortage(spec.get("shortage", node.rules().shortage))
+        except ValueError as error:
+            raise BadScenario((*where, "shortage"), "should be refuse or wait") from error
 
     def _take_over(self, claim: Claim, where: Where) -> None:
         """Admitted already, as it is, even if it exceeds a limit."""
         if claim.id in self.tree.claims:
             raise BadScenario((*where, "id"), f"{claim.id} is there already")
-        node = self.tree.nodes[claim.node_id]
+        node = self.tree.nodes.get(claim.node_id)
+        if node is None:
+            raise BadScenario((*where, "project"), "is not in the tree")
         for resource in claim.amounts:
             if not node.knows(resource):
                 raise BadScenario((*where, "amount", resource), "has no limit on the way to the root")
@@ -175,10 +172,13 @@ class Start:
         charge(self.tree, claim)
 
     def node_id(self, value: Any, where: Where) -> str:
+        """The id of the project of that name; where there is none, one that is in no tree."""
         name = text(value, where)
-        if name not in self.ids:
-            raise BadScenario(where, f"there is no project {name}")
-        return self.ids[name]
+        return self.ids.get(name, f"/{name}")
+
+
+def _set(rules: Policy) -> dict[str, Any]:
+    return {f.name: value for f in fields(Policy) if (value := getattr(rules, f.name)) is not None}
 
 
 def age(at: Fraction, order: int) -> int:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from jeroboam.quota.counters import owned, pool
 from jeroboam.quota.tree import NOTHING, Node, Reclaim, Tree
 
-ENDLESS = 1 << 80
+ENDLESS = 1 << 160
 """More than any amount: no borrow_limit."""
 
 
@@ -64,11 +64,12 @@ class Trial:
             self.own[key] = self.own.get(key, 0) + carry
             at: Node | None = node
             while at is not None and carry:
-                before = self.taken(at, resource)
                 key = (at.id, resource)
-                shift[key] = shift.get(key, 0) + carry
+                shifted = shift.get(key, 0)
+                shift[key] = shifted + carry
                 limit = at.limits.get(resource)
                 if limit is not None and limit.lend is not None:
+                    before = at.subtree.get(resource, 0) + at.reserved.get(resource, 0) + shifted
                     private = limit.private
                     carry = max(private, before + carry) - max(private, before)
                 at = at.parent
@@ -84,7 +85,7 @@ class Trial:
         shift = self.shift
         for resource, amount in amounts.items():
             carry = amount
-            at: Node | None = node
+            at: Node | None = node if amount else None  # nothing asked is never short
             while at is not None:
                 limit = at.limits.get(resource, NOTHING)
                 held = at.subtree.get(resource, 0) + at.reserved.get(resource, 0)

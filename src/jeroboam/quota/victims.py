@@ -12,6 +12,9 @@ from jeroboam.quota.policy import ReclaimFrom, WithinProject
 from jeroboam.quota.tree import Node
 from jeroboam.quota.trial import Short
 
+ATTEMPTS = 3
+"""Each leaves out one more. In small random trees one refusal in some five thousand is left that another set spares."""
+
 
 class Search:
     """run() gives the ids of the claims that have to leave, in the order chosen, or None if no legal set is found."""
@@ -23,14 +26,36 @@ class Search:
         self._roots: dict[tuple[str, int], Branch] = {}
 
     def run(self) -> tuple[str, ...] | None:
+        for _ in range(ATTEMPTS):
+            if self._choose():
+                self._put_back()
+                return tuple(c.claim.id for c in self.chosen)
+            if not self.chosen:
+                break
+            self._start_over()
+        return None
+
+    def _choose(self) -> bool:
+        """Take one after the other until everything fits, or nobody is left."""
         while shorts := self._deepest():
             choice = self._outsider(shorts) or self._own(shorts)
             if choice is None:
-                return None
+                return False
             self.case.taken.add(choice.claim.id)
             self.chosen.append(choice)
-        self._put_back()
-        return tuple(c.claim.id for c in self.chosen)
+        return True
+
+    def _start_over(self) -> None:
+        """Everybody is back, and the smallest of them stays: taken before a large one that would do alone, it can be
+        what makes the large one illegal.
+        """
+        case = self.case
+        for choice in self.chosen:
+            case.trial.add(case.tree.nodes[choice.claim.node_id], choice.claim.amounts)
+        least = min(self.chosen, key=lambda c: sum(c.claim.amounts.get(r, 0) for r in case.contested))
+        case.taken -= {c.claim.id for c in self.chosen} - {least.claim.id}
+        self.chosen = []
+        self._own_side_changed()
 
     def _deepest(self) -> list[Short]:
         """What is unmet at the deepest node that lacks something: who mends it is below it, and helps above too."""

@@ -1,20 +1,18 @@
 """`openstack quota tree apply` and `quota tree export`: a whole tree of limits as a file."""
 
 import argparse
-import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
 from osc_lib import exceptions
 
+from jeroboam.cli.drawing import pruned
+from jeroboam.cli.marked import BadFile, content, read
 from jeroboam.cli.openstack import document
 from jeroboam.cli.openstack.base import Command, Lister, Rows
 from jeroboam.cli.openstack.changes import Difference
 from jeroboam.cli.openstack.client import Api, Client, segment
-from jeroboam.cli.openstack.drawing import pruned
-from jeroboam.cli.openstack.marked import MAX_BYTES, BadFile, read
 from jeroboam.cli.openstack.projects import PROJECT, on_project
 
 
@@ -52,9 +50,11 @@ The file:
 
     def take_action(self, parsed_args: argparse.Namespace) -> Rows:
         try:
-            wanted = document.tree(read(_content(parsed_args.file)))
+            wanted = document.tree(read(content(parsed_args.file)))
         except BadFile as error:
             raise exceptions.CommandError(f"cannot read {parsed_args.file}: {error}") from None
+        except OSError as error:
+            raise exceptions.CommandError(f"cannot read {parsed_args.file}: {error.strerror}") from None
         _acquaint(self.client, wanted)
         answer = self.client.quota.post(
             "/apply",
@@ -98,17 +98,6 @@ class ExportTree(Command):
         root = pruned(root, None)
         names = Counter(node["name"] for node in _nodes(root))
         yaml.safe_dump(_export(api, root, names), self.app.stdout, sort_keys=False, default_flow_style=None, width=100)
-
-
-def _content(file: str) -> bytes:
-    """At most one byte more than is taken, so that what is too large is seen. Raises CommandError."""
-    try:
-        if file == "-":
-            return sys.stdin.buffer.read(MAX_BYTES + 1)
-        with Path(file).open("rb") as stream:
-            return stream.read(MAX_BYTES + 1)
-    except OSError as error:
-        raise exceptions.CommandError(f"cannot read {file}: {error.strerror}") from None
 
 
 def _nodes(root: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:

@@ -7,9 +7,9 @@ from argparse import ArgumentTypeError
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from jeroboam.cli.marked import BadFile, Items, Pairs, Text, Value
 from jeroboam.cli.openstack import policies
 from jeroboam.cli.openstack.amounts import UNLIMITED, parse, plain
-from jeroboam.cli.openstack.marked import BadFile, Items, Pairs, Text, Value
 from jeroboam.model.errors import Malformed
 from jeroboam.model.names import check_resource
 

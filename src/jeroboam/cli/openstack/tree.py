@@ -4,9 +4,11 @@ import argparse
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from cliff.columns import FormattableColumn
+
+from jeroboam.cli.drawing import draw, pruned, style
 from jeroboam.cli.openstack import figures
 from jeroboam.cli.openstack.base import Lister, Rows
-from jeroboam.cli.openstack.drawing import Label, draw, pruned, style
 from jeroboam.cli.openstack.projects import PROJECT, on_project
 
 
@@ -46,6 +48,17 @@ class ShowTree(Lister):
             formatter.emit_one(self.document.keys(), self.document.values(), self.app.stdout, parsed_args)
             return 0
         return int(super().produce_output(parsed_args, column_names, data))
+
+
+class Label(FormattableColumn[str]):
+    """The drawn name in a table; the path from the top (`cloud/Default/org`) for a program."""
+
+    def __init__(self, drawn: str, path: str) -> None:
+        super().__init__(path)
+        self._drawn = drawn
+
+    def human_readable(self) -> str:
+        return self._drawn
 
 
 def levels(text: str) -> int:

@@ -15,7 +15,6 @@ from jeroboam.store.ledger.nodes import (
     set_capacity,
     set_node,
     tree,
-    verify,
 )
 from jeroboam.store.ledger.plain import Asked, admit_plain
 from jeroboam.store.ledger.requests import admit, dry_run, evicted, release, requeue, resize
@@ -28,6 +27,7 @@ from jeroboam.store.ledger.reservations import (
     reservations,
     reserve,
 )
+from jeroboam.store.ledger.verify import Difference, differences, repair, verify
 from jeroboam.store.ledger.views import ClaimView, Leaving, ReclaimView, VictimView
 from jeroboam.store.ledger.views import in_nodes as claims
 from jeroboam.store.ledger.views import open_reclaims as reclaims
@@ -36,6 +36,7 @@ from jeroboam.store.ledger.views import view as claim
 __all__ = [
     "Asked",
     "ClaimView",
+    "Difference",
     "Leaving",
     "NodeRow",
     "ReclaimView",
@@ -48,6 +49,7 @@ __all__ = [
     "below",
     "claim",
     "claims",
+    "differences",
     "dry_run",
     "due",
     "ensure_path",
@@ -60,6 +62,7 @@ __all__ = [
     "reclaims",
     "release",
     "release_reservation",
+    "repair",
     "requeue",
     "reservation",
     "reservations",

@@ -9,7 +9,6 @@ from sqlalchemy import Connection, bindparam, select, update
 
 from jeroboam.model.errors import NotFound
 from jeroboam.model.events import Event, EventType
-from jeroboam.quota import invariants
 from jeroboam.quota.apply import Change
 from jeroboam.quota.apply import apply as apply_document
 from jeroboam.quota.limits import LimitChange, put_limit, set_limits
@@ -22,8 +21,7 @@ from jeroboam.store.audit import Actor, Entry
 from jeroboam.store.ledger import load
 from jeroboam.store.ledger.load import IDS
 from jeroboam.store.ledger.tell import write
-from jeroboam.store.ledger_schema import claims, limits, nodes
-from jeroboam.store.schema import objects
+from jeroboam.store.ledger_schema import limits, nodes
 
 DEFAULT_DOMAIN = "default"
 """Owns the whole cloud in the embedded default: no bound of its own."""
@@ -231,15 +229,6 @@ def node(tx: Connection, node_id: str) -> NodeRow:
 def tree(tx: Connection) -> Tree:
     """Everything, as the engine sees it: to look at, not to change."""
     return load.whole(tx).tree
-
-
-def verify(tx: Connection) -> list[str]:
-    """What does not add up, in words; empty: all is well."""
-    wrong = invariants.check(load.whole(tx).tree)
-    unpaid = select(objects.c.id).where(objects.c.claim_id.is_not(None), objects.c.claim_id.not_in(select(claims.c.id)))
-    unused = select(claims.c.id).where(claims.c.object_id != "", claims.c.object_id.not_in(select(objects.c.id)))
-    wrong += [f"object {ident}: its claim does not exist" for ident in tx.execute(unpaid).scalars()]
-    return wrong + [f"claim {ident}: its object does not exist" for ident in tx.execute(unused).scalars()]
 
 
 def _rows(tx: Connection, node_ids: Iterable[str]) -> list[NodeRow]:

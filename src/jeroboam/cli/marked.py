@@ -3,14 +3,17 @@
 What `on`, `1:30` or `010` mean is for whoever reads them to say: scalars stay text.
 """
 
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import yaml
 
 MAX_BYTES = 1 << 20
 MAX_DEPTH = 64
+_BOOLEANS = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
 _LOADER: type = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
@@ -24,11 +27,12 @@ class BadFile(Exception):
 
 @dataclass(slots=True)
 class Text:
-    """`empty`: nothing is written, or null."""
+    """`bare`: written without quotes. `empty`: nothing is written, or null."""
 
     line: int
     text: str
     empty: bool = False
+    bare: bool = False
 
 
 @dataclass(slots=True)
@@ -50,6 +54,17 @@ class Pairs:
 Value = Text | Items | Pairs
 
 
+def content(file: str) -> bytes:
+    """What is in `file` (-: standard input), at most one byte more than is taken, so that too much is seen.
+
+    Raises OSError.
+    """
+    if file == "-":
+        return sys.stdin.buffer.read(MAX_BYTES + 1)
+    with Path(file).open("rb") as stream:
+        return stream.read(MAX_BYTES + 1)
+
+
 def read(content: bytes) -> Value:
     """The one document in `content`. Raises BadFile."""
     if len(content) > MAX_BYTES:
@@ -61,8 +76,39 @@ def read(content: bytes) -> Value:
         raise BadFile(
             _line(error.problem_mark or error.context_mark), f"this is no YAML: {context}{error.problem}"
         ) from None
+    except yaml.reader.ReaderError as error:
+        line = content[: error.position].count(b"\n") + 1
+        raise BadFile(line, f"this is no YAML: {error}".splitlines()[0]) from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise BadFile(1, f"this is no YAML: {error}".splitlines()[0]) from None
+
+
+def plain(value: Value) -> Any:
+    """Mappings, lists and text without the lines; what is written bare as null, true or false is that.
+
+    Numbers stay text: whoever reads them takes them exactly.
+    """
+    if isinstance(value, Pairs):
+        return {key: plain(inner) for key, inner in value.pairs.items()}
+    if isinstance(value, Items):
+        return [plain(inner) for inner in value.items]
+    if value.empty:
+        return None
+    return _BOOLEANS.get(value.text, value.text) if value.bare else value.text
+
+
+def line_of(value: Value, where: Iterable[str | int]) -> int:
+    """The line of what `where` (keys and indices, from the top) leads to, or of the last on the way that is there."""
+    line = value.line
+    for step in where:
+        if isinstance(value, Pairs) and step in value.pairs:
+            line, value = value.lines[str(step)], value.pairs[str(step)]
+        elif isinstance(value, Items) and isinstance(step, int) and step < len(value.items):
+            value = value.items[step]
+            line = value.line
+        else:
+            break
+    return line
 
 
 def _line(mark: Any) -> int:
@@ -108,7 +154,8 @@ def _value(event: yaml.NodeEvent, line: int) -> Value:
     if isinstance(event, yaml.SequenceStartEvent):
         return Items(line)
     assert isinstance(event, yaml.ScalarEvent)
-    return Text(line, event.value, event.style in (None, "") and event.value in ("", "~", "null"))
+    bare = event.style in (None, "")
+    return Text(line, event.value, bare and event.value in ("", "~", "null"), bare)
 
 
 def _put(parent: Items | Pairs, value: Value) -> None:

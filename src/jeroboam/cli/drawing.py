@@ -5,8 +5,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from cliff.columns import FormattableColumn
-
 Document = Mapping[str, Any]
 
 
@@ -20,17 +18,6 @@ class Style:
 UNICODE = Style("├── ", "└── ", "│   ")
 ASCII = Style("|-- ", "`-- ", "|   ")
 _GAP = "    "
-
-
-class Label(FormattableColumn[str]):
-    """The drawn name in a table; the path from the top (`cloud/Default/org`) for a program."""
-
-    def __init__(self, drawn: str, path: str) -> None:
-        super().__init__(path)
-        self._drawn = drawn
-
-    def human_readable(self) -> str:
-        return self._drawn
 
 
 def style() -> Style:

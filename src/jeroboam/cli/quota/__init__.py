@@ -1,0 +1,1 @@
+"""`jeroboam quota ...`: what operators do with the tree of quotas beside its API."""

@@ -1,0 +1,45 @@
+"""`jeroboam quota simulate`: a file in, what would become of it out. The pure engine and a YAML parser, no more."""
+
+import json
+from typing import Any
+
+from jeroboam.cli.marked import BadFile, Value, content, line_of, plain, read
+from jeroboam.quota.forms import BadScenario
+from jeroboam.quota.report import Result
+from jeroboam.quota.simulate import simulate as play
+
+
+class Unusable(Exception):
+    """The file cannot be simulated; the message says where and why."""
+
+
+def simulate(file: str, pretty: bool) -> None:
+    """Prints the outcome as JSON, or drawn. Raises Unusable."""
+    document, answer = _answer(file)
+    if pretty:
+        from jeroboam.cli.quota.pretty import show
+
+        show(answer, [action for step in document.get("steps") or () for action in step])
+    else:
+        print(json.dumps(answer, indent=2))
+
+
+def _answer(file: str) -> tuple[dict[str, Any], Result]:
+    """The document, and what the simulation of it says."""
+    try:
+        written = content(file)
+    except OSError as error:
+        raise Unusable(f"cannot read {file}: {error.strerror or error}") from None
+    except ValueError:
+        raise Unusable(f"cannot read {file!r}: no file can have that name") from None
+    try:
+        return _played(read(written))
+    except BadFile as error:
+        raise Unusable(f"cannot simulate {file}: {error}") from None
+
+
+def _played(document: Value) -> tuple[dict[str, Any], Result]:
+    try:
+        return plain(document), play(plain(document))
+    except BadScenario as error:
+        raise BadFile(line_of(document, error.where), error.problem) from None
