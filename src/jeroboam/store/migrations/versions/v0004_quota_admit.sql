@@ -1,13 +1,16 @@
 -- Admission in one round trip, for the many requests that fit and concern nobody else. Whatever needs more thought
 -- (victims, pledges, reservations, reasons) is left to the engine in jeroboam/quota, which this has to agree with.
 --
+-- Plans are made once, by index whatever the tables hold then: they are small at first, and do not stay so.
+--
 -- Counters are locked in one global order, the deepest level first, then by node and resource, and only as far up as
 -- something is carried: two that run at once can wait for each other, never in a circle.
 
 -- Charges all of these requests, or changes nothing. True: charged. `nodes`, `resources`, `amounts` and `depths` have
 -- one entry for each resource of each request. What the whole batch reaches is locked either way.
 CREATE FUNCTION quota_charge(nodes text[], resources text[], amounts bigint[], depths int[]) RETURNS boolean
-LANGUAGE plpgsql SET plan_cache_mode = force_generic_plan AS $$
+LANGUAGE plpgsql SET plan_cache_mode = force_generic_plan SET jit = off SET enable_seqscan = off
+SET enable_hashjoin = off SET enable_mergejoin = off AS $$
 DECLARE
     level int := (SELECT max(d) FROM unnest(depths) AS d);
     fits boolean := true;
@@ -68,7 +71,8 @@ CREATE FUNCTION quota_admit(
     claim_ids text[], nodes text[], objects text[], priorities int[], shortages text[], amounts text[],
     now double precision
 ) RETURNS boolean[]
-LANGUAGE plpgsql SET plan_cache_mode = force_generic_plan AS $$
+LANGUAGE plpgsql SET plan_cache_mode = force_generic_plan SET jit = off SET enable_seqscan = off
+SET enable_hashjoin = off SET enable_mergejoin = off AS $$
 DECLARE
     verdicts boolean[] := array_fill(false, ARRAY[cardinality(claim_ids)]);
     plain int[];
