@@ -2,11 +2,14 @@
 events for those concerned, in the transaction of the object that it is about.
 """
 
+from jeroboam.store.ledger.load import standing
+from jeroboam.store.ledger.marking import mark
 from jeroboam.store.ledger.nodes import (
     NodeRow,
     ancestors,
     apply,
     below,
+    down,
     ensure_path,
     has_projects,
     names,
@@ -44,12 +47,14 @@ __all__ = [
     "below",
     "claim",
     "claims",
+    "down",
     "dry_run",
     "due",
     "ensure_path",
     "evicted",
     "extend_reservation",
     "has_projects",
+    "mark",
     "names",
     "node",
     "reclaims",
@@ -62,6 +67,7 @@ __all__ = [
     "resize",
     "set_capacity",
     "set_node",
+    "standing",
     "tree",
     "verify",
 ]

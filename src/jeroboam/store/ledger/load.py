@@ -3,13 +3,13 @@
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import BindParameter, Connection, bindparam, func, select
 
 from jeroboam.quota.counters import attach
 from jeroboam.quota.policy import Shortage
-from jeroboam.quota.tree import ROOT, Claim, ClaimState, Limit, Node, Reclaim, Reservation, Tree
+from jeroboam.quota.tree import PENDING, ROOT, Claim, ClaimState, Limit, Node, Reclaim, Reservation, Tree
 from jeroboam.store.ledger.codecs import read_defaults, read_policy, read_reason, read_weight
 from jeroboam.store.ledger_schema import (
     claim_amounts,
@@ -35,6 +35,7 @@ class Books:
     rows: Sequence[Sequence[Any]] | None = None
 
 
+Id = TypeVar("Id", str, int)
 IDS: BindParameter[Any] = bindparam("ids", expanding=True)
 NODE_COLUMNS = (
     nodes.c.id,
@@ -75,6 +76,7 @@ _PATH = (
 _ALL_NODES = select(*NODE_COLUMNS).select_from(_with_limits).order_by(nodes.c.depth, nodes.c.id)
 _CLAIM = select(*CLAIM_COLUMNS).where(claims.c.id.in_(IDS))
 _ALL_CLAIMS = select(*CLAIM_COLUMNS).order_by(claims.c.age, claims.c.id)
+_PENDING = _ALL_CLAIMS.where(claims.c.state.in_(sorted(state.value for state in PENDING)))
 _AMOUNTS = select(claim_amounts.c.claim_id, claim_amounts.c.resource, claim_amounts.c.amount)
 _AMOUNTS_OF = _AMOUNTS.where(claim_amounts.c.claim_id.in_(IDS))
 _RESERVATIONS = select(reservations.c.id, reservations.c.node_id, reservations.c.until).order_by(reservations.c.id)
@@ -142,6 +144,18 @@ def whole(tx: Connection) -> Books:
     return books
 
 
+def standing(tx: Connection) -> Tree:
+    """Every node with its counters, and of the claims those that are pending alone: to look at, not to change."""
+    books = Books(Tree({}))
+    _add_nodes(books.tree, tx.execute(_ALL_NODES))
+    rows = tx.execute(_PENDING).all()
+    amounts: dict[str, dict[str, int]] = defaultdict(dict)
+    for ids in chunks(row[0] for row in rows):
+        amounts |= _grouped(tx.execute(_AMOUNTS_OF, {"ids": ids}))
+    _add_claims(books, rows, amounts)
+    return books.tree
+
+
 def _add_nodes(tree: Tree, rows: Iterable[Sequence[Any]]) -> None:
     """Rows come parents first, one for each resource; a node is attached once all its limits are there."""
     node, above = tree.root, ""
@@ -203,7 +217,7 @@ def _add_reservations(tx: Connection, tree: Tree, ids: Sequence[str] | None) -> 
         tree.reservations[ident] = Reservation(ident, node_id, held[ident], until)
 
 
-def chunks(ids: Iterable[str], size: int = 500) -> Iterator[list[str]]:
+def chunks(ids: Iterable[Id], size: int = 500) -> Iterator[list[Id]]:
     """In order, some at a time: a database takes only so many parameters in one statement."""
     ordered = sorted(ids)
     for start in range(0, len(ordered), size):
