@@ -1,13 +1,12 @@
 """Reservations: capacity that a node holds idle for later."""
 
 import uuid
-from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from fastapi import Body, Path, Response
 
 from jeroboam.api.context import Context, Ctx
-from jeroboam.api.quota import documents, places, refusal, schema
+from jeroboam.api.quota import documents, places, refusal, schema, times
 from jeroboam.api.quota.places import Place
 from jeroboam.api.quota.routes import NodeIdent
 from jeroboam.api.respond import iso, json, nothing
@@ -119,11 +118,7 @@ def _shown(reservation: ledger.ReservationView, place: Place) -> dict[str, Any]:
 def _until(ctx: Context, text: str | None) -> float | None:
     if text is None:
         return None
-    try:
-        at = datetime.fromisoformat(text)
-        until = (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp()
-    except (ValueError, OverflowError):
-        raise Malformed(f"cannot read {text!r} as a time: write ISO 8601, as 2026-12-31T12:00:00Z") from None
+    until = times.parse(text)
     if until <= ctx.now:
         raise Malformed(f"cannot reserve until {text}: that is past")
     return until

@@ -126,3 +126,13 @@ class ClaimsQuery(NodeQuery):
 
 class AuditQuery(NodeQuery):
     limit: Annotated[int, Field(ge=1, le=1000)] = 100
+
+
+class HistoryQuery(Body):
+    since: str | None = Field(None, max_length=40, description="ISO 8601; none: an hour, or with step=hour 30 days")
+    until: str | None = Field(None, max_length=40, description="ISO 8601; none: now")
+    step: Literal["minute", "hour"] | None = Field(None, description="none: by hour what begins over a day ago")
+    resource: Resource | None = None
+    depth: Annotated[int, Field(ge=0, le=64)] = Field(0, description="Levels below the node; 1: its children too")
+    limit: Annotated[int, Field(ge=1, le=1000)] = Field(100, description="Nodes in one answer, at most")
+    marker: NodeId | None = Field(None, description="The node after which to go on: see `next`")
