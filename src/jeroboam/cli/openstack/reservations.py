@@ -1,7 +1,6 @@
 """`openstack quota reservation create | list | extend | delete`: capacity that a project holds for later."""
 
 import argparse
-import re
 import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
@@ -9,14 +8,13 @@ from typing import Any
 
 from osc_lib import exceptions
 
+from jeroboam.cli.openstack import times
 from jeroboam.cli.openstack.amounts import AMOUNTS, Amounts, Gather
 from jeroboam.cli.openstack.base import Command, Lister, Rows, ShowOne, rows
 from jeroboam.cli.openstack.client import segment
 from jeroboam.cli.openstack.projects import PROJECT, on_project
 
 COLUMNS = ("id", "project", "amounts", "until", "pending")
-_SPAN = re.compile(r"(\d{1,6})([smhd])", re.ASCII)
-_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 UNTIL = "When it ends: a time (2026-12-31T12:00:00Z), or a time from now (30m, 2h, 7d)"
 
 
@@ -136,15 +134,12 @@ class DeleteReservation(Command):
 
 def moment(text: str) -> str:
     """ISO 8601 of a time, or of so much from now."""
-    if span := _SPAN.fullmatch(text):
-        at = datetime.fromtimestamp(time.time() + int(span[1]) * _SECONDS[span[2]], UTC)
-        return at.isoformat(timespec="seconds")
-    try:
-        datetime.fromisoformat(text)
-    except ValueError:
+    if (ahead := times.span(text)) is not None:
+        return datetime.fromtimestamp(time.time() + ahead, UTC).isoformat(timespec="seconds")
+    if times.absolute(text) is None:
         raise argparse.ArgumentTypeError(
             f"cannot read {text[:40]!r} as a time: write 2026-12-31T12:00:00Z, or 30m, 2h, 7d from now"
-        ) from None
+        )
     return text
 
 
