@@ -64,7 +64,7 @@ def _store(ctx: Context, tx: Connection, new: New) -> ContainerObject:
         if mount.name is not None:
             volumes.ensure(tx, ctx.project_id, mount.name)
     # 2. It is paid for.
-    request = _request(ctx, new)
+    request = _request(ctx, tx, new)
     decision = ledger.admit(tx, request, new.id, ctx.now)
     if decision.outcome == "refused":
         raise refusal.problem(ctx, tx, f"cannot create container {new.name}", decision, ctx.project_id)
@@ -88,7 +88,7 @@ def tell(ctx: Context, tx: Connection, obj: ContainerObject, type: EventType, ac
     events.append(tx, Event(type, KIND, obj.id, obj.project_id, ctx.now, message, obj.name, data, ctx.request_id))
 
 
-def _request(ctx: Context, new: New) -> Request:
+def _request(ctx: Context, tx: Connection, new: New) -> Request:
     quota = new.spec.quota
     return Request(
         id=str(uuid.uuid4()),
@@ -96,7 +96,7 @@ def _request(ctx: Context, new: New) -> Request:
         amounts=new.spec.amounts(),
         priority=quota.priority,
         shortage=Shortage(quota.shortage),
-        reservation=quota.reservation,
+        reservation=ledger.reservation_id(tx, ctx.project_id, quota.reservation),
         reclaimable=quota.reclaimable,
     )
 

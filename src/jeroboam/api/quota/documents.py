@@ -93,6 +93,7 @@ class ReservationDocument(Document):
     """`amounts`: what has not been drawn. `pending`: its units are still being taken back."""
 
     id: str
+    name: str
     node: str
     node_name: str
     amounts: Amounts
@@ -124,6 +125,7 @@ class ClaimDocument(Document):
     shortage: str
     reclaimable: bool
     reservation: str | None
+    reservation_name: str | None
     reason: str
     created_at: str
     deadline: str | None

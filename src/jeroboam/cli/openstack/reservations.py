@@ -14,7 +14,7 @@ from jeroboam.cli.openstack.base import Command, Lister, Rows, ShowOne, rows
 from jeroboam.cli.openstack.client import segment
 from jeroboam.cli.openstack.projects import PROJECT, on_project
 
-COLUMNS = ("id", "project", "amounts", "until", "pending")
+COLUMNS = ("name", "project", "amounts", "until", "pending", "id")
 UNTIL = "When it ends: a time (2026-12-31T12:00:00Z), or a time from now (30m, 2h, 7d)"
 
 
@@ -23,7 +23,7 @@ class CreateReservation(ShowOne):
 
     It comes out of what the project owns. Units that others have borrowed are taken back as for a request: the
     outcome is then `reclaiming`, and they are there by the deadline. A container draws from the reservation with
-    --hint reservation=ID.
+    --hint reservation=NAME.
     """
 
     EXAMPLES = """\
@@ -34,7 +34,7 @@ class CreateReservation(ShowOne):
 
     def options(self, parser: argparse.ArgumentParser) -> None:
         parser.add_argument(
-            "id", metavar="ID", nargs="?", help="What it is called, once in the cloud (default: made up)"
+            "name", metavar="NAME", nargs="?", help="What it is called, once in its project (default: its id)"
         )
         parser.add_argument(
             "--amount",
@@ -48,7 +48,7 @@ class CreateReservation(ShowOne):
 
     def take_action(self, parsed_args: argparse.Namespace) -> Rows:
         api = self.client.quota
-        body = {"amounts": parsed_args.amount, "until": parsed_args.until, "id": parsed_args.id}
+        body = {"amounts": parsed_args.amount, "until": parsed_args.until, "name": parsed_args.name}
         answer = on_project(
             self.client,
             parsed_args.project,
@@ -90,14 +90,14 @@ class ExtendReservation(Command):
 """
 
     def options(self, parser: argparse.ArgumentParser) -> None:
-        parser.add_argument("id", metavar="ID", help="The reservation")
+        parser.add_argument("reservation", metavar="RESERVATION", help="Its name or id")
         end = parser.add_mutually_exclusive_group(required=True)
         end.add_argument("--until", metavar="WHEN", type=moment, help=UNTIL)
         end.add_argument("--no-end", action="store_true", help="It lasts until it is deleted")
         parser.add_argument("--project", metavar="PROJECT", help=PROJECT)
 
     def take_action(self, parsed_args: argparse.Namespace) -> None:
-        api, path = self.client.quota, f"reservations/{segment(parsed_args.id)}"
+        api, path = self.client.quota, f"reservations/{segment(parsed_args.reservation)}"
         on_project(
             self.client,
             parsed_args.project,
@@ -113,7 +113,7 @@ class DeleteReservation(Command):
 """
 
     def options(self, parser: argparse.ArgumentParser) -> None:
-        parser.add_argument("ids", metavar="ID", nargs="+", help="The reservations")
+        parser.add_argument("reservations", metavar="RESERVATION", nargs="+", help="Their names or ids")
         parser.add_argument("--project", metavar="PROJECT", help=PROJECT)
 
     def take_action(self, parsed_args: argparse.Namespace) -> None:
@@ -122,14 +122,16 @@ class DeleteReservation(Command):
         def release(ident: str) -> Callable[[str], None]:
             return lambda project: api.delete(f"/nodes/{segment(project)}/reservations/{segment(ident)}")
 
-        for ident in parsed_args.ids:
+        for ident in parsed_args.reservations:
             try:
                 on_project(self.client, parsed_args.project, release(ident))
             except exceptions.CommandError as error:
                 failed += 1
                 self.app.log.error(str(error))
         if failed:
-            raise exceptions.CommandError(f"cannot release {failed} of {len(parsed_args.ids)} reservations: see above")
+            raise exceptions.CommandError(
+                f"cannot release {failed} of {len(parsed_args.reservations)} reservations: see above"
+            )
 
 
 def moment(text: str) -> str:
@@ -145,9 +147,10 @@ def moment(text: str) -> str:
 
 def _row(item: Mapping[str, Any]) -> dict[str, Any]:
     return {
-        "id": item["id"],
+        "name": item["name"],
         "project": item["node_name"],
         "amounts": Amounts(item["amounts"]),
         "until": item["until"],
         "pending": item["pending"],
+        "id": item["id"],
     }

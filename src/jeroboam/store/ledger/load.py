@@ -79,7 +79,9 @@ _ALL_CLAIMS = select(*CLAIM_COLUMNS).order_by(claims.c.age, claims.c.id)
 _PENDING = _ALL_CLAIMS.where(claims.c.state.in_(sorted(state.value for state in PENDING)))
 _AMOUNTS = select(claim_amounts.c.claim_id, claim_amounts.c.resource, claim_amounts.c.amount)
 _AMOUNTS_OF = _AMOUNTS.where(claim_amounts.c.claim_id.in_(IDS))
-_RESERVATIONS = select(reservations.c.id, reservations.c.node_id, reservations.c.until).order_by(reservations.c.id)
+_RESERVATIONS = select(reservations.c.id, reservations.c.node_id, reservations.c.until, reservations.c.name).order_by(
+    reservations.c.id
+)
 _RESERVATION = _RESERVATIONS.where(reservations.c.id.in_(IDS))
 _RESERVED = select(reservation_amounts.c.reservation_id, reservation_amounts.c.resource, reservation_amounts.c.amount)
 _RECLAIMS = select(reclaims.c.id, reclaims.c.claim_id, reclaims.c.deadline, reclaims.c.rule).order_by(
@@ -213,8 +215,8 @@ def _add_reservations(tx: Connection, tree: Tree, ids: Sequence[str] | None) -> 
     else:
         rows = tx.execute(_RESERVATION, {"ids": ids})
         held = _grouped(tx.execute(_RESERVED.where(reservation_amounts.c.reservation_id.in_(ids))))
-    for ident, node_id, until in rows:
-        tree.reservations[ident] = Reservation(ident, node_id, held[ident], until)
+    for ident, node_id, until, name in rows:
+        tree.reservations[ident] = Reservation(ident, node_id, held[ident], until, name or "")
 
 
 def chunks(ids: Iterable[Id], size: int = 500) -> Iterator[list[Id]]:
