@@ -53,17 +53,17 @@ def test_a_chart_for_people(cloud: Cloud, begin: float) -> None:
     rows = [[cell.strip() for cell in row] for row in shown.table()]
     assert rows == [
         ["past", "containers", "used", "12", "16", "16", "▆" * 30 + "█" * 30],
-        ["past-a", "containers", "used", "4", "4", "4", "█" * 60],
-        ["past-a", "containers", "lent", "0", "4", "4", "█" * 30],
+        ["past-a", "containers", "used", "4", "4", "4", "▂" * 60],
+        ["past-a", "containers", "lent", "0", "4", "4", "▂" * 30],
         ["past-a", "vcpus", "waited", "0", "1.5", "1.5", "█" * 30],
-        ["past-b", "containers", "used", "8", "12", "12", "▅" * 30 + "█" * 30],
-        ["past-b", "containers", "borrowed", "0", "4", "4", "▃" * 30],
+        ["past-b", "containers", "used", "8", "12", "12", "▄" * 30 + "▆" * 30],
+        ["past-b", "containers", "borrowed", "0", "4", "4", "▂" * 30],
     ]
     # What was nothing is blank: what came in the middle begins there.
-    assert f"| {' ' * 30}{'▃' * 30} |" in shown.out
+    assert f"| {' ' * 30}{'▂' * 30} |" in shown.out
     at = datetime.fromtimestamp(begin, UTC)
     assert f"From {at:%Y-%m-%d %H:%M} to " in shown.out
-    assert shown.out.rstrip().endswith("UTC, 1 minutes a character.")
+    assert shown.out.rstrip().endswith("UTC, a character is 1 min.")
 
 
 def test_plain_characters_where_the_terminal_has_no_blocks(cloud: Cloud, begin: float) -> None:

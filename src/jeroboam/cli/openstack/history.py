@@ -25,9 +25,9 @@ _STEPS = {"minute": timedelta(minutes=1), "hour": timedelta(hours=1)}
 class ShowHistory(Lister):
     """Draw what a project used, borrowed, lent and waited for over time.
 
-    One line for each figure that was ever more than nothing, drawn from the left to the right; a figure of `used` or
-    `waited` counts the projects below too. Lines of one project and resource have one scale: the highest block is
-    the most of all of them. By minute for a day, by hour for 92 days; an hour is drawn as the most in it.
+    One line for each figure that was ever more than nothing, time from left to right; `used` and `waited` count the
+    projects below too. All lines of a resource have one scale: the highest block is the most of any of them. There
+    are minutes for a day and hours for 92 days; an hour is drawn as the most in it.
 
     With -f json, yaml, csv or value there is one row for each minute or hour, in base units (vcpus in thousandths,
     memory in MiB): the mean of that time, and the most (used_max, ...).
@@ -109,16 +109,19 @@ def _points(answer: Mapping[str, Any], times: Sequence[datetime]) -> Iterator[li
 
 
 def _lines(answer: Mapping[str, Any], times: Sequence[datetime], ramp: str) -> Iterator[list[Any]]:
+    highest: dict[str, int] = {}
+    for one in answer["series"]:
+        top = max(point[f"{word}_max"] for point in one["points"] for word in WORDS)
+        highest[one["resource"]] = max(top, highest.get(one["resource"], 0))
     for one in answer["series"]:
         project, resource = one["node_name"], one["resource"]
         points = list(held(one["points"], times))
         drawn = {word: [point[f"{word}_max"] for point in points] for word in WORDS}
-        highest = max(max(values) for values in drawn.values())
         for word, values in drawn.items():
             if any(values):
                 least = min(point[word] for point in points)
                 said = [human(resource, round(units)) for units in (least, max(values), points[-1][word])]
-                yield [project, resource, word, *said, chart.line(values, highest, WIDTH, ramp)]
+                yield [project, resource, word, *said, chart.line(values, highest[resource], WIDTH, ramp)]
 
 
 def _legend(answer: Mapping[str, Any], times: Sequence[datetime]) -> str:
@@ -127,7 +130,7 @@ def _legend(answer: Mapping[str, Any], times: Sequence[datetime]) -> str:
         return "Nothing was used, borrowed, lent or waited for in that time, as far as is known."
     began, ended = (at.astimezone(UTC).strftime("%Y-%m-%d %H:%M") for at in (times[0], _until(answer)))
     each = len(times) * _STEPS[answer["step"]] / min(WIDTH, len(times))
-    return f"From {began} to {ended} UTC, {round(each / timedelta(minutes=1), 1):g} minutes a character."
+    return f"From {began} to {ended} UTC, a character is {round(each / timedelta(minutes=1), 1):g} min."
 
 
 def _until(answer: Mapping[str, Any]) -> datetime:
