@@ -227,6 +227,7 @@ def test_hours_after_a_long_rest(db: Database) -> None:
     sampled(db, T + 5 * DAY + 3 * HOUR)
     found = read(db, "team1", T, T + 6 * DAY, HOUR)
     assert found == [(0, 4, 4), (5 * DAY, 2, 4), (5 * DAY + HOUR, 0, 0)]
+    assert read(db, "team1", T, T + 5 * DAY + HOUR, HOUR) == found[:2]
 
 
 # reading

@@ -84,7 +84,8 @@ def window_of(query: schema.HistoryQuery, now: float) -> Window:
     until = now if query.until is None else min(times.parse(query.until), now)
     given = None if query.since is None else times.parse(query.since)
     earliest = until if given is None else given
-    step = _STEPS[query.step] if query.step else MINUTE if earliest >= now - _DAY else HOUR
+    # A day ago as it was when the question was asked.
+    step = _STEPS[query.step] if query.step else MINUTE if earliest >= now - _DAY - MINUTE else HOUR
     oldest = now - _KEPT[step]
     since = max(until - _USUAL[step], oldest) if given is None else given
     if since < oldest:
