@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.api.cloud import ADMIN, MANAGER, MEMBER, READER, Cloud, User
+from tests.api.cloud import ADMIN, IMAGE, MANAGER, MEMBER, READER, Cloud, User
 
 NODE = "/quota/v1/nodes/self"
 UNITS = {"containers": 1, "vcpus": 250, "memory": 256}
@@ -168,6 +168,33 @@ def test_reservations_are_made_drawn_extended_and_released(cloud: Cloud, org: Or
     too_much = manager.ask("POST", path, {"amounts": {"containers": 100}})
     assert too_much.status_code == 403
     assert too_much.json()["detail"].startswith("cannot reserve for team1")
+
+
+def test_a_reservation_is_called_by_its_name(cloud: Cloud, org: Organisation) -> None:
+    """Two teams may use the same one; wherever an id is taken the name is too."""
+    managers = [cloud.user(team.project_id, MANAGER) for team in (org.team1, org.team2)]
+    path, body = f"{NODE}/reservations", {"name": "night", "amounts": {"containers": 2, "vcpus": 500, "memory": 512}}
+    made = [manager.ask("POST", path, body).json()["reservation"] for manager in managers]
+    assert [r["name"] for r in made] == ["night", "night"]
+    assert made[0]["id"] != made[1]["id"]
+    again = managers[0].ask("POST", path, body)
+    assert (again.status_code, again.json()["code"]) == (409, "conflict")
+    assert "has a reservation of that name; extend or release that one" in again.json()["detail"]
+    for number, called in enumerate(("night", made[0]["id"])):
+        fits = org.team1.ask("POST", "/quota/v1/dry-run", {"amounts": UNITS, "reservation": called})
+        assert fits.json()["outcome"] == "admitted"
+        org.team1.create(f"drawn{number}", hints={"reservation": called})
+    assert managers[0].ask("GET", path).json()["reservations"][0]["amounts"]["containers"] == 0
+    claims = org.team1.ask("GET", "/quota/v1/claims").json()["claims"]
+    assert {(c["reservation"], c["reservation_name"]) for c in claims} == {(made[0]["id"], "night")}
+    for wrong in ("day", made[1]["id"]):
+        refused = org.team1.ask("POST", "/container/v1/containers", {"image": IMAGE, "hints": {"reservation": wrong}})
+        assert (refused.status_code, refused.json()["data"]["code"]) == (403, "unknown_reservation")
+    assert managers[0].ask("PATCH", f"{path}/{made[1]['id']}", {"until": None}).status_code == 404
+    extended = managers[0].ask("PATCH", f"{path}/night", {"until": "2999-01-01"})
+    assert (extended.json()["id"], extended.json()["until"]) == (made[0]["id"], "2999-01-01T00:00:00+00:00")
+    assert managers[0].ask("DELETE", f"{path}/night").status_code == 204
+    assert [r["until"] for r in managers[1].ask("GET", path).json()["reservations"]] == [None]
 
 
 def test_a_resource_that_the_operator_adds_is_charged(cloud: Cloud) -> None:

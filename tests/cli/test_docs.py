@@ -31,7 +31,7 @@ def test_the_table_of_settings_is_whole() -> None:
 def test_every_dependency_has_its_reason() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     listed = project["dependencies"] + project["optional-dependencies"]["dev"]
-    wanted = {re.split(r"[><=]", requirement)[0] for requirement in listed}
+    wanted = {re.split(r"[><=\[]", requirement)[0] for requirement in listed}
     rows = [line.split("|")[1] for line in (ROOT / "docs" / "dependencies.md").read_text().splitlines() if "|" in line]
     told = {name.strip() for row in rows for name in row.split(",")}
     assert wanted - told == set()
@@ -47,7 +47,7 @@ def test_lock_files_hold_every_dependency_and_name_no_place() -> None:
         text = (ROOT / file).read_text()
         lines = [line for line in text.splitlines() if not line.lstrip().startswith("#")]
         locked = {line.partition("==")[0] for line in lines if "==" in line}
-        wanted = {re.sub(r"[-_.]+", "-", re.split(r"[><=]", each)[0]).lower() for each in listed}
+        wanted = {re.sub(r"[-_.]+", "-", re.split(r"[><=\[]", each)[0]).lower() for each in listed}
         assert wanted - locked == set()
         assert [line for line in lines if re.search(r"^-|https?:|file:", line)] == []
         assert all("==" in line or line.startswith("    --hash=sha256:") for line in lines if line)

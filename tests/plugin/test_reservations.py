@@ -15,12 +15,15 @@ def organisation(cloud: Cloud) -> None:
 def test_a_reservation_from_creation_to_end(cloud: Cloud) -> None:
     line = "quota reservation create night --project reserving-a --until 2h --amount containers=2,vcpus=0.2,memory=32"
     made = cloud.openstack(line, "-f", "json", cloud="reserving").json()
-    assert (made["id"], made["project"], made["outcome"]) == ("night", "reserving-a", "admitted")
+    assert (made["name"], made["project"], made["outcome"]) == ("night", "reserving-a", "admitted")
     ends = datetime.fromisoformat(made["until"]) - datetime.now(UTC)
     assert timedelta(hours=1, minutes=55) < ends <= timedelta(hours=2)
 
     own = cloud.openstack("quota reservation list -f json", cloud="reserving-a").json()
-    assert [(row["id"], row["amounts"]) for row in own] == [("night", {"containers": 2, "vcpus": 200, "memory": 32})]
+    assert [(row["name"], row["amounts"]) for row in own] == [("night", {"containers": 2, "vcpus": 200, "memory": 32})]
+    for called in ("night", made["id"]):
+        check = cloud.openstack(f"quota check --containers 1 --reservation {called} -f json", cloud="reserving-a")
+        assert check.json()["outcome"] == "admitted"
     cloud.run("drawn", "reserving-a", reservation="night")
     table = cloud.openstack("quota reservation list reserving-a", cloud="reserving").table()
     assert [cell.strip() for cell in table[0][:3]] == ["night", "reserving-a", "containers=1, memory=16 MiB, vcpus=0.1"]
@@ -28,6 +31,17 @@ def test_a_reservation_from_creation_to_end(cloud: Cloud) -> None:
     extended = cloud.openstack("quota reservation extend night --no-end --project reserving-a", cloud="reserving")
     assert extended.status == 0, extended.err
     assert cloud.openstack("quota reservation list -f json", cloud="reserving-a").json()[0]["until"] is None
+
+    extended = cloud.openstack(
+        f"quota reservation extend {made['id']} --until 1h --project reserving-a", cloud="reserving"
+    )
+    assert extended.status == 0, extended.err
+    assert cloud.openstack("quota reservation list -f json", cloud="reserving-a").json()[0]["until"] is not None
+
+    twin = "quota reservation create night --project reserving-b --amount containers=1 -f value -c name"
+    assert cloud.openstack(twin, cloud="reserving").out == "night\n"
+    again = cloud.openstack(twin, cloud="reserving")
+    assert (again.status, "has a reservation of that name" in again.err) == (1, True)
 
     released = cloud.openstack("quota reservation delete night --project reserving-a", cloud="reserving")
     assert released.status == 0, released.err

@@ -10,7 +10,18 @@ from sqlalchemy import Connection, select
 
 from jeroboam.model.container import PortSpec
 from jeroboam.model.errors import Conflict
-from jeroboam.store import actions, copying, events, ledger, networks, objects, ports, registries, volumes
+from jeroboam.store import (
+    actions,
+    copying,
+    events,
+    history_schema,
+    ledger,
+    networks,
+    objects,
+    ports,
+    registries,
+    volumes,
+)
 from jeroboam.store.database import Database
 from jeroboam.store.migrations import METADATA
 from jeroboam.store.registries import Registry
@@ -54,6 +65,7 @@ def fill(tx: Connection) -> None:
     ledger.set_node(tx, ADMIN, "team1", change(lend=7), 2.0)
     events.append_all(tx, [an_event(message=f"é {number}") for number in range(2 * copying.CHUNK + 1)])
     volumes.ensure(tx, "team2", "data")
+    tx.execute(history_schema.series.insert(), {"id": 7, "node_id": "team1", "resource": "containers"})
     registries.insert(tx, Registry("reg1", "team2", "reg", "example.org", "me", b"\x00\xff"))
 
 
@@ -77,6 +89,8 @@ def test_everything_arrives_and_goes_on(db: Database, other: Database) -> None:
         events.append(tx, an_event())
         assert events.latest(tx) == last + 1
         assert ask(tx, "team1", 100)[1].outcome == "refused"
+        added = tx.execute(history_schema.series.insert(), {"node_id": "team2", "resource": "containers"})
+        assert added.inserted_primary_key == (8,)
 
 
 def test_a_number_is_not_given_again_even_where_its_row_is_gone(db: Database, other: Database) -> None:

@@ -152,6 +152,7 @@ def test_a_rollback_wakes_nobody_and_a_quiet_write_neither(db: Database) -> None
 
 def test_subscribers_are_called_until_they_leave(db: Database) -> None:
     calls: list[int] = []
+    listening(db)
     leave = db.signal.subscribe(lambda: calls.append(1))
     with db.write():
         pass

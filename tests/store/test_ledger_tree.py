@@ -143,7 +143,7 @@ def test_a_reservation_is_held_drawn_from_and_ends(db: Database) -> None:
         assert ledger.reserve(tx, ADMIN, "team1", "r1", {"containers": 3}, 50.0, 1.0).outcome == "admitted"
         assert ledger.reserve(tx, ADMIN, "team1", "r1", {"containers": 3}, 50.0, 1.0).outcome == "admitted"
         assert ledger.reservations(tx, "team1") == [
-            ledger.ReservationView("r1", "team1", {"containers": 3}, 50.0, False)
+            ledger.ReservationView("r1", "team1", {"containers": 3}, 50.0, False, "r1")
         ]
         assert ledger.reservations(tx, "team2") == []
         drawn, decision = ask(tx, "team1", 2, reservation="r1")
@@ -163,6 +163,40 @@ def test_a_reservation_is_held_drawn_from_and_ends(db: Database) -> None:
         assert [e.action for e in audit.listing(tx, {"team1"})][:2] == ["extend_reservation", "reserve"]
 
 
+def test_a_name_is_one_nodes_own(db: Database) -> None:
+    with db.write() as tx:
+        a_cloud(tx)
+        for ident, team in (("r1", "team1"), ("r2", "team2")):
+            ledger.reserve(tx, ADMIN, team, ident, {"containers": 1}, None, 1.0, "night")
+        for called in ("night", "r1"):
+            found = ledger.find_reservation(tx, "team1", called)
+            assert found is not None
+            assert (found.id, found.name) == ("r1", "night")
+        assert ledger.find_reservation(tx, "team2", "r1") is None
+        assert ledger.find_reservation(tx, "team1", "day") is None
+        for taken_name in ({"name": "night"}, {"name": "r1"}):
+            with pytest.raises(Conflict, match="the project has a reservation of that name"):
+                ledger.reserve(tx, ADMIN, "team1", "r3", {"containers": 1}, None, 2.0, **taken_name)
+        ledger.extend_reservation(tx, ADMIN, "r1", 9.0, 3.0)
+        assert [r.name for r in ledger.reservations(tx, None)] == ["night", "night"]
+        assert audit.listing(tx, {"team1"})[0].after == {"reservation": "night", "until": 9.0}
+        ledger.release_reservation(tx, ADMIN, "r1", 4.0)
+        assert ledger.reserve(tx, ADMIN, "team1", "r3", {"containers": 1}, None, 5.0, "night").outcome == "admitted"
+
+
+def test_a_pending_reservation_is_told_of_by_its_name(db: Database) -> None:
+    with db.write() as tx:
+        a_cloud(tx)
+        ask_many(tx, "team2", 16)
+        decision = ledger.reserve(tx, ADMIN, "team1", "r1", {"containers": 1}, None, 5.0, "night")
+        (claim,) = (c for c in ledger.claims(tx, {"team1"}) if c.id == "r1")
+        assert (claim.reservation, claim.reservation_name) == ("r1", "night")
+        for victim in decision.victims:
+            ledger.evicted(tx, victim, 6.0)
+        told = [e for e in events.since(tx, 0, {"team1"}, 99) if e.kind == "reservation"]
+        assert [(e.object_id, e.name) for e in told] == [("r1", "night")] * 2
+
+
 def test_reserving_takes_back_what_is_lent_out(db: Database) -> None:
     with db.write() as tx:
         a_cloud(tx)
@@ -172,7 +206,9 @@ def test_reserving_takes_back_what_is_lent_out(db: Database) -> None:
         assert ledger.reservation(tx, "r1").pending
         for victim in decision.victims:
             ledger.evicted(tx, victim, 6.0)
-        assert ledger.reservation(tx, "r1") == ledger.ReservationView("r1", "team1", {"containers": 2}, None, False)
+        assert ledger.reservation(tx, "r1") == ledger.ReservationView(
+            "r1", "team1", {"containers": 2}, None, False, "r1"
+        )
         with pytest.raises(Conflict, match="the id is taken"):
             ledger.reserve(tx, ADMIN, "team2", "r1", {"containers": 1}, None, 7.0)
         ledger.release_reservation(tx, ADMIN, "r1", 8.0)

@@ -10,7 +10,7 @@ from jeroboam.api import errors, events, ops
 from jeroboam.api.containers import engine_routes, routes, streams
 from jeroboam.api.engine import Engine
 from jeroboam.api.middleware import Surround
-from jeroboam.api.quota import apply, reservations
+from jeroboam.api.quota import apply, history, reservations
 from jeroboam.api.quota import routes as quota
 from jeroboam.api.routing import TARGET, Routes
 from jeroboam.api.services import Services
@@ -26,6 +26,7 @@ TABLES: tuple[Routes, ...] = (
     quota.routes,
     reservations.routes,
     apply.routes,
+    history.routes,
     events.routes,
     registries.routes,
     volumes.routes,

@@ -1,4 +1,4 @@
-"""What has to be looked after once in a while: reservations that end, leftovers on the engine, the machine's size."""
+"""What has to be looked after once a minute: history, reservations that end, leftovers on the engine, its size."""
 
 from collections.abc import Callable
 
@@ -9,7 +9,7 @@ from jeroboam.backends.errors import BackendError, Temporary
 from jeroboam.model import names
 from jeroboam.model.quantities import CONTAINERS, MEMORY, VCPUS
 from jeroboam.settings import Settings
-from jeroboam.store import events, ledger, networks, objects
+from jeroboam.store import events, history, ledger, networks, objects
 from jeroboam.store.database import Database
 
 log = structlog.get_logger(__name__)
@@ -30,13 +30,21 @@ class Housekeeping:
         self._idle_networks: dict[str, float] = {}
 
     def run(self) -> None:
-        for chore in (self._capacity, self._reservations, self._orphans, self._unused_networks, self._old_events):
+        # History first: the others may wait for the engine, and its minute has just begun.
+        ledger_chores = (self._history, self._capacity, self._reservations)
+        for chore in (*ledger_chores, self._orphans, self._unused_networks, self._old_events):
             try:
                 chore()
             except BackendError as error:
                 log.warning("housekeeping.put_off", chore=chore.__name__.strip("_"), reason=str(error))
             except Exception:
                 log.exception("housekeeping.failed", chore=chore.__name__.strip("_"))
+
+    def _history(self) -> None:
+        """Several conductors may come at once: whoever is first writes."""
+        now = self._clock()
+        history.take(self._database, now)
+        history.roll(self._database, now)
 
     def _capacity(self) -> None:
         """The root of the quota tree is what the machine has, times the operator's ratios."""

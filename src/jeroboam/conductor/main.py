@@ -25,6 +25,13 @@ from jeroboam.store.work import Work
 log = structlog.get_logger(__name__)
 
 HOUSEKEEPING_SECONDS = 60.0
+_PAST = 0.1
+"""Seconds. Of two clocks one is always a little ahead: who waits for a minute must not wake before it."""
+
+
+def until_next_minute(now: float) -> float:
+    """How long housekeeping rests: history is of whole minutes."""
+    return HOUSEKEEPING_SECONDS - now % HOUSEKEEPING_SECONDS + _PAST
 
 
 class Conductor:
@@ -160,4 +167,4 @@ class Conductor:
     def _keep_house(self) -> None:
         while not self._stopping.is_set():
             self._housekeeping.run()
-            self._stopping.wait(HOUSEKEEPING_SECONDS)
+            self._stopping.wait(until_next_minute(self._clock()))

@@ -78,12 +78,16 @@ class Claim:
 
 @dataclass(slots=True, eq=False)
 class Reservation:
-    """Capacity held for a node until `until` (None: until released). `amounts` is what has not been drawn yet."""
+    """Capacity held for a node until `until` (None: until released). `amounts` is what has not been drawn yet.
+
+    `name` is what people call it, once in its node; empty: its id.
+    """
 
     id: str
     node_id: str
     amounts: Amounts
     until: float | None = None
+    name: str = ""
 
 
 @dataclass(slots=True, eq=False)

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-from sqlalchemy import Connection, Integer, Table, func, insert, select, text
+from sqlalchemy import Column, Connection, Table, func, insert, select, text
 
 from jeroboam.model.errors import Conflict
 from jeroboam.store import ledger
@@ -74,24 +74,31 @@ def _missing(old: Connection, new: Connection) -> Iterator[str]:
 def _go_on_counting(old: Connection, new: Connection, table: Table) -> None:
     """A number that was given once is never given again, not even where its row is gone."""
     key = table.autoincrement_column
-    if key is None or not isinstance(key.type, Integer) or not table.dialect_options["sqlite"]["autoincrement"]:
-        return
-    last = _last_number(old, table, key.name)
-    if last == 0:
+    last = 0 if key is None else max(_last_number(old, table, key.name), _greatest(new, key))
+    if key is None or last == 0:
         return
     if new.dialect.name == "postgresql":
         new.execute(text("SELECT setval(pg_get_serial_sequence(:t, :c), :last)"), _names(table, key.name, last))
-        return
-    done = new.execute(text("UPDATE sqlite_sequence SET seq = :last WHERE name = :t"), {"t": table.name, "last": last})
-    if done.rowcount == 0:
+    elif _keeps_count(table):
+        new.execute(text("DELETE FROM sqlite_sequence WHERE name = :t"), {"t": table.name})
         new.execute(text("INSERT INTO sqlite_sequence VALUES (:t, :last)"), {"t": table.name, "last": last})
 
 
+def _greatest(tx: Connection, key: Column[Any]) -> int:
+    return int(tx.execute(select(func.coalesce(func.max(key), 0))).scalar_one())
+
+
+def _keeps_count(table: Table) -> bool:
+    """Whether SQLite remembers numbers whose rows are gone."""
+    return bool(table.dialect_options["sqlite"]["autoincrement"])
+
+
 def _last_number(tx: Connection, table: Table, key: str) -> int:
+    """The greatest that was ever given, as far as that is remembered."""
     if tx.dialect.name == "postgresql":
-        given = "SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM "
         name = tx.execute(text("SELECT pg_get_serial_sequence(:t, :c)"), _names(table, key)).scalar_one()
-        return int(tx.execute(text(given + name)).scalar_one())
+        given = f"SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM {name}"  # noqa: S608 - the server's word
+        return int(tx.execute(text(given)).scalar_one())
     found = tx.execute(text("SELECT seq FROM sqlite_sequence WHERE name = :t"), {"t": table.name}).scalar()
     return int(found or 0)
 

@@ -68,8 +68,10 @@ reservations = Table(
     Column("id", String(64), primary_key=True),
     Column("node_id", String(64), ForeignKey("quota_nodes.id"), nullable=False),
     Column("until", Double),
+    Column("name", String(64)),  # NULL: its id is its name
     Index(None, "node_id"),
     Index(None, "until"),
+    Index(None, "node_id", "name", unique=True),
 )
 
 reservation_amounts = Table(

@@ -52,23 +52,29 @@ def create(ctx: Context, body: CreateContainer, run: bool) -> ContainerObject:
     if not path[0].enabled:
         raise Forbidden("cannot create a container: the project is disabled; ask its domain's admin")
     new = New(str(uuid.uuid4()), body.name or names.generate(), spec, path)
-    alone = _prepare(ctx, new)
-    asked = ledger.Asked(_request(ctx, new), new.id)
-    return ctx.services.admissions.submit(asked, ctx.now, partial(_store, ctx, new), alone=alone)
+    _join_tree(ctx, path)
+    with ctx.services.database.read() as tx:
+        request, alone = _request(ctx, tx, new), _takes_of_all(ctx, tx, new.spec)
+    return ctx.services.admissions.submit(
+        ledger.Asked(request, new.id), ctx.now, partial(_store, ctx, new), alone=alone
+    )
 
 
-def _prepare(ctx: Context, new: New) -> bool:
-    """Its project is in the quota tree. Answers whether it takes of what is nobody's yet: ports, subnets, addresses."""
-    database, path = ctx.services.database, [(place.id, place.name, place.kind) for place in new.path]
-    wanted = {network.network for network in new.spec.networks}
+def _join_tree(ctx: Context, places: Sequence[Place]) -> None:
+    """The project's node is there, under its present name."""
+    database, path = ctx.services.database, [(place.id, place.name, place.kind) for place in places]
     with database.read() as tx:
         known = ledger.has_path(tx, path)
-        mine = {row.name for row in networks.listing(tx, ctx.project_id)}
     if not known:
         with database.write() as tx:
             ledger.ensure_path(tx, path)
-    fixed = any(network.ipv4 is not None for network in new.spec.networks)
-    return bool(new.spec.ports or new.spec.volumes or fixed or wanted - mine)
+
+
+def _takes_of_all(ctx: Context, tx: Connection, spec: ContainerSpec) -> bool:
+    """Whether it takes of what is nobody's yet, so that two at once could take the same: ports, subnets, addresses."""
+    mine = {row.name for row in networks.listing(tx, ctx.project_id)}
+    new = any(network.network not in mine or network.ipv4 is not None for network in spec.networks)
+    return bool(new or spec.ports or spec.volumes)
 
 
 def _store(ctx: Context, new: New, tx: Connection, decision: Decision) -> ContainerObject:
@@ -102,7 +108,7 @@ def tell(ctx: Context, tx: Connection, obj: ContainerObject, type: EventType, ac
     events.append(tx, Event(type, KIND, obj.id, obj.project_id, ctx.now, message, obj.name, data, ctx.request_id))
 
 
-def _request(ctx: Context, new: New) -> Request:
+def _request(ctx: Context, tx: Connection, new: New) -> Request:
     quota = new.spec.quota
     return Request(
         id=new.claim_id,
@@ -110,7 +116,7 @@ def _request(ctx: Context, new: New) -> Request:
         amounts=new.spec.amounts(),
         priority=quota.priority,
         shortage=Shortage(quota.shortage),
-        reservation=quota.reservation,
+        reservation=ledger.reservation_id(tx, ctx.project_id, quota.reservation),
         reclaimable=quota.reclaimable,
     )
 

@@ -77,7 +77,7 @@ def _quota(quota: QuotaSpec, key: str, text: str) -> QuotaSpec:
             return replace(quota, priority=_number(key, text, 0, 100))
         case "reservation":
             if not 1 <= len(text) <= 64:
-                raise Malformed("cannot read the hint 'reservation': give the id of one of your reservations")
+                raise Malformed("cannot read the hint 'reservation': give the name or id of one of your reservations")
             return replace(quota, reservation=text)
         case "reclaimable":
             return replace(quota, reclaimable=_choice(key, text.lower(), ("true", "false")) == "true")

@@ -19,6 +19,7 @@ def claim(view: ClaimView, names: Names) -> dict[str, Any]:
         "shortage": view.shortage,
         "reclaimable": view.reclaimable,
         "reservation": view.reservation,
+        "reservation_name": view.reservation_name,
         "reason": view.reason,
         "created_at": iso(view.created_at),
         "deadline": None if view.deadline is None else iso(view.deadline),

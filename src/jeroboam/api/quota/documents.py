@@ -93,6 +93,7 @@ class ReservationDocument(Document):
     """`amounts`: what has not been drawn. `pending`: its units are still being taken back."""
 
     id: str
+    name: str
     node: str
     node_name: str
     amounts: Amounts
@@ -124,6 +125,7 @@ class ClaimDocument(Document):
     shortage: str
     reclaimable: bool
     reservation: str | None
+    reservation_name: str | None
     reason: str
     created_at: str
     deadline: str | None
@@ -189,3 +191,38 @@ class ChangeDocument(Document):
 class ChangesDocument(Document):
     dry_run: bool
     changes: list[ChangeDocument]
+
+
+class PointDocument(Document):
+    """Holds until the next point. Means, weighted by time, and the greatest; in minutes both are the figure itself.
+
+    `used` and `waited` are those of the node and everything below it.
+    """
+
+    at: str
+    used: float
+    borrowed: float
+    lent: float
+    waited: float
+    used_max: int
+    borrowed_max: int
+    lent_max: int
+    waited_max: int
+
+
+class SeriesDocument(Document):
+    node: str
+    node_name: str
+    parent_id: str | None
+    resource: str
+    points: list[PointDocument]
+
+
+class HistoryDocument(Document):
+    """What was nothing all the time has no series. `next`: where the nodes that had no room here are."""
+
+    since: str
+    until: str
+    step: str
+    series: list[SeriesDocument]
+    next: str | None

@@ -1,13 +1,13 @@
 """Reservations: capacity that a node holds idle for later."""
 
 import uuid
-from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from fastapi import Body, Path, Response
+from sqlalchemy import Connection
 
 from jeroboam.api.context import Context, Ctx
-from jeroboam.api.quota import documents, places, refusal, schema
+from jeroboam.api.quota import documents, places, refusal, schema, times
 from jeroboam.api.quota.places import Place
 from jeroboam.api.quota.routes import NodeIdent
 from jeroboam.api.respond import iso, json, nothing
@@ -17,7 +17,7 @@ from jeroboam.store import ledger
 
 routes = Routes("/quota/v1", "quota")
 
-ReservationId = Annotated[str, Path(max_length=64)]
+ReservationIdent = Annotated[str, Path(description="Id, or its name in the node", max_length=64)]
 
 
 @routes.route(
@@ -48,7 +48,9 @@ def make_reservation(ctx: Ctx, ident: NodeIdent, body: Annotated[schema.ReserveB
     until = _until(ctx, body.until)
     reservation_id = body.id or str(uuid.uuid4())
     with ctx.services.database.write() as tx, places.worded(ctx, tx, place):
-        decided = ledger.reserve(tx, places.actor(ctx), place.id, reservation_id, dict(body.amounts), until, ctx.now)
+        decided = ledger.reserve(
+            tx, places.actor(ctx), place.id, reservation_id, dict(body.amounts), until, ctx.now, body.name or ""
+        )
         if decided.outcome == "refused":
             raise refusal.problem(ctx, tx, f"cannot reserve for {place.name}", decided, place.id)
         made = _shown(ledger.reservation(tx, reservation_id), place)
@@ -71,13 +73,14 @@ def make_reservation(ctx: Ctx, ident: NodeIdent, body: Annotated[schema.ReserveB
     target="handler",
 )
 def extend_reservation(
-    ctx: Ctx, ident: NodeIdent, reservation_id: ReservationId, body: Annotated[schema.ExtendBody, Body()]
+    ctx: Ctx, ident: NodeIdent, reservation_id: ReservationIdent, body: Annotated[schema.ExtendBody, Body()]
 ) -> Response:
     place = places.locate(ctx, ident)
-    _find(ctx, place, reservation_id)
+    until = _until(ctx, body.until)
     with ctx.services.database.write() as tx, places.worded(ctx, tx, place):
-        ledger.extend_reservation(tx, places.actor(ctx), reservation_id, _until(ctx, body.until), ctx.now)
-    return json(_find(ctx, place, reservation_id))
+        found = _find(tx, place, reservation_id)
+        ledger.extend_reservation(tx, places.actor(ctx), found.id, until, ctx.now)
+        return json(_shown(_find(tx, place, found.id), place))
 
 
 @routes.route(
@@ -88,26 +91,26 @@ def extend_reservation(
     errors=(404, 409),
     target="handler",
 )
-def release_reservation(ctx: Ctx, ident: NodeIdent, reservation_id: ReservationId) -> Response:
+def release_reservation(ctx: Ctx, ident: NodeIdent, reservation_id: ReservationIdent) -> Response:
     """What was drawn from it stays as ordinary use."""
     place = places.locate(ctx, ident)
-    _find(ctx, place, reservation_id)
     with ctx.services.database.write() as tx, places.worded(ctx, tx, place):
-        ledger.release_reservation(tx, places.actor(ctx), reservation_id, ctx.now)
+        found = _find(tx, place, reservation_id)
+        ledger.release_reservation(tx, places.actor(ctx), found.id, ctx.now)
     return nothing()
 
 
-def _find(ctx: Context, place: Place, reservation_id: str) -> dict[str, Any]:
-    with ctx.services.database.read() as tx:
-        for found in ledger.reservations(tx, place.id):
-            if found.id == reservation_id:
-                return _shown(found, place)
-    raise NotFound(f"cannot find reservation {reservation_id[:64]!r} of {place.name}; list them to see what there is")
+def _find(tx: Connection, place: Place, ident: str) -> ledger.ReservationView:
+    found = ledger.find_reservation(tx, place.id, ident)
+    if found is None:
+        raise NotFound(f"cannot find reservation {ident[:64]!r} of {place.name}; list them to see what there is")
+    return found
 
 
 def _shown(reservation: ledger.ReservationView, place: Place) -> dict[str, Any]:
     return {
         "id": reservation.id,
+        "name": reservation.name,
         "node": place.id,
         "node_name": place.name,
         "amounts": dict(reservation.amounts),
@@ -119,11 +122,7 @@ def _shown(reservation: ledger.ReservationView, place: Place) -> dict[str, Any]:
 def _until(ctx: Context, text: str | None) -> float | None:
     if text is None:
         return None
-    try:
-        at = datetime.fromisoformat(text)
-        until = (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp()
-    except (ValueError, OverflowError):
-        raise Malformed(f"cannot read {text!r} as a time: write ISO 8601, as 2026-12-31T12:00:00Z") from None
+    until = times.parse(text)
     if until <= ctx.now:
         raise Malformed(f"cannot reserve until {text}: that is past")
     return until

@@ -85,13 +85,15 @@ def update_node(ctx: Ctx, ident: NodeIdent, body: Annotated[schema.UpdateNode, B
 def dry_run(ctx: Ctx, body: Annotated[schema.DryRunBody, Body()]) -> Response:
     """Would this be admitted now, and if not, why not? Nothing is changed."""
     place = places.locate(ctx, body.node)
+    with ctx.services.database.read() as tx:
+        drawn = ledger.reservation_id(tx, place.id, body.reservation)
     request = Request(
         id="dry-run",
         node_id=place.id,
         amounts=dict(body.amounts),
         priority=body.priority,
         shortage=body.shortage,
-        reservation=body.reservation,
+        reservation=drawn,
         reclaimable=body.reclaimable,
     )
     with ctx.services.database.read() as tx:

@@ -14,6 +14,7 @@ from jeroboam.quota.tree import Limit
 
 Resource = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_.-]{0,62}$")]
 Amount = Annotated[StrictInt, Field(ge=0, le=MAX)]
+ReservationName = Annotated[str, Field(pattern=r"^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,63}$")]
 NodeId = Annotated[str, Field(min_length=1, max_length=64)]
 
 
@@ -78,9 +79,8 @@ class UpdateNode(Body):
 
 class ReserveBody(Body):
     amounts: Annotated[dict[Resource, Amount], Field(min_length=1, max_length=64)]
-    id: Annotated[str, Field(pattern=r"^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,63}$")] | None = Field(
-        None, description="A name that is unique in the cloud; made up where none is given"
-    )
+    name: ReservationName | None = Field(None, description="What the node calls it, once; none: its id")
+    id: ReservationName | None = Field(None, description="Unique in the cloud; made up where none is given")
     until: str | None = Field(None, max_length=40, description="ISO 8601; none: until it is released")
 
 
@@ -93,7 +93,7 @@ class DryRunBody(Body):
     amounts: Annotated[dict[Resource, Amount], Field(min_length=1, max_length=64)]
     priority: Annotated[StrictInt, Field(ge=0, le=100)] = 50
     shortage: Shortage | None = None
-    reservation: Annotated[str, Field(max_length=64)] | None = None
+    reservation: Annotated[str, Field(max_length=64)] | None = Field(None, description="Name or id")
     reclaimable: StrictBool = True
 
 
@@ -126,3 +126,13 @@ class ClaimsQuery(NodeQuery):
 
 class AuditQuery(NodeQuery):
     limit: Annotated[int, Field(ge=1, le=1000)] = 100
+
+
+class HistoryQuery(Body):
+    since: str | None = Field(None, max_length=40, description="ISO 8601; none: an hour, or with step=hour 30 days")
+    until: str | None = Field(None, max_length=40, description="ISO 8601; none: now")
+    step: Literal["minute", "hour"] | None = Field(None, description="none: by hour what begins over a day ago")
+    resource: Resource | None = None
+    depth: Annotated[int, Field(ge=0, le=64)] = Field(0, description="Levels below the node; 1: its children too")
+    limit: Annotated[int, Field(ge=1, le=1000)] = Field(100, description="Nodes in one answer, at most")
+    marker: NodeId | None = Field(None, description="The node after which to go on: see `next`")

@@ -43,7 +43,9 @@ class Check(ShowOne):
             "--resource", metavar="RESOURCE=AMOUNT", action=Gather, help=f"Anything else: {AMOUNTS} (repeatable)"
         )
         parser.add_argument("--priority", metavar="0..100", type=int, choices=range(101), default=50)
-        parser.add_argument("--reservation", metavar="ID", help="Draw from this reservation of the project")
+        parser.add_argument(
+            "--reservation", metavar="NAME", help="Draw from this reservation of the project (name or id)"
+        )
         parser.add_argument("--wait", action="store_true", help="Ask as one that waits where it does not fit")
         parser.add_argument("--not-reclaimable", action="store_true", help="Ask as one that may not be reclaimed")
 

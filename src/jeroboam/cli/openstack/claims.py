@@ -51,7 +51,7 @@ class ListClaims(_OfProject):
         for item in found:
             item |= {"amounts": Amounts(item["amounts"]), "project": item["node_name"], "project_id": item["node"]}
             item["reason"] = Prose(item["reason"])
-            item["name"], item["container_id"] = item["object_name"] or item["reservation"], item["object"]
+            item["name"], item["container_id"] = item["object_name"] or item["reservation_name"], item["object"]
         return rows(_CLAIM_LONG if wide else _CLAIM, found)
 
 

@@ -3,16 +3,16 @@
 import argparse
 import json
 import os
-import re
 import sys
 import time
 from collections import deque
 from collections.abc import Collection, Iterator, Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from osc_lib.exceptions import CommandError
 
+from jeroboam.cli.openstack import times
 from jeroboam.cli.openstack.base import Command, Lister, Rows, rows
 from jeroboam.cli.openstack.client import Api, Client, segment
 from jeroboam.cli.openstack.sse import follow
@@ -20,8 +20,6 @@ from jeroboam.cli.openstack.sse import follow
 SHORT = ("at", "type", "kind", "name", "message")
 LONG = ("seq", "at", "type", "kind", "name", "object_id", "project_id", "message", "request_id")
 PAGE = 1000
-_AGO = re.compile(r"(\d{1,6})([smhd])", re.ASCII)
-_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
 def whose(parser: argparse.ArgumentParser) -> None:
@@ -142,15 +140,13 @@ def moment(text: str) -> tuple[int, float]:
     """(after which event, from which second since the epoch on)."""
     if text.isascii() and text.isdigit() and len(text) < 16:
         return int(text), 0.0
-    if ago := _AGO.fullmatch(text):
-        return 0, time.time() - int(ago[1]) * _SECONDS[ago[2]]
-    try:
-        at = datetime.fromisoformat(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(
-            f"cannot read {text[:40]!r} as a time: write 10m, 2h, 2026-11-23T18:00:00+00:00, or an event's number"
-        ) from None
-    return 0, (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp()
+    if (ago := times.span(text)) is not None:
+        return 0, time.time() - ago
+    if (at := times.absolute(text)) is not None:
+        return 0, at.timestamp()
+    raise argparse.ArgumentTypeError(
+        f"cannot read {text[:40]!r} as a time: write 10m, 2h, 2026-11-23T18:00:00+00:00, or an event's number"
+    )
 
 
 def count(text: str) -> int:

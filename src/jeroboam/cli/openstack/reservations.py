@@ -1,7 +1,6 @@
 """`openstack quota reservation create | list | extend | delete`: capacity that a project holds for later."""
 
 import argparse
-import re
 import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
@@ -9,14 +8,13 @@ from typing import Any
 
 from osc_lib import exceptions
 
+from jeroboam.cli.openstack import times
 from jeroboam.cli.openstack.amounts import AMOUNTS, Amounts, Gather
 from jeroboam.cli.openstack.base import Command, Lister, Rows, ShowOne, rows
 from jeroboam.cli.openstack.client import segment
 from jeroboam.cli.openstack.projects import PROJECT, on_project
 
-COLUMNS = ("id", "project", "amounts", "until", "pending")
-_SPAN = re.compile(r"(\d{1,6})([smhd])", re.ASCII)
-_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+COLUMNS = ("name", "project", "amounts", "until", "pending", "id")
 UNTIL = "When it ends: a time (2026-12-31T12:00:00Z), or a time from now (30m, 2h, 7d)"
 
 
@@ -25,7 +23,7 @@ class CreateReservation(ShowOne):
 
     It comes out of what the project owns. Units that others have borrowed are taken back as for a request: the
     outcome is then `reclaiming`, and they are there by the deadline. A container draws from the reservation with
-    --hint reservation=ID.
+    --hint reservation=NAME.
     """
 
     EXAMPLES = """\
@@ -36,7 +34,7 @@ class CreateReservation(ShowOne):
 
     def options(self, parser: argparse.ArgumentParser) -> None:
         parser.add_argument(
-            "id", metavar="ID", nargs="?", help="What it is called, once in the cloud (default: made up)"
+            "name", metavar="NAME", nargs="?", help="What it is called, once in its project (default: its id)"
         )
         parser.add_argument(
             "--amount",
@@ -50,7 +48,7 @@ class CreateReservation(ShowOne):
 
     def take_action(self, parsed_args: argparse.Namespace) -> Rows:
         api = self.client.quota
-        body = {"amounts": parsed_args.amount, "until": parsed_args.until, "id": parsed_args.id}
+        body = {"amounts": parsed_args.amount, "until": parsed_args.until, "name": parsed_args.name}
         answer = on_project(
             self.client,
             parsed_args.project,
@@ -92,14 +90,14 @@ class ExtendReservation(Command):
 """
 
     def options(self, parser: argparse.ArgumentParser) -> None:
-        parser.add_argument("id", metavar="ID", help="The reservation")
+        parser.add_argument("reservation", metavar="RESERVATION", help="Its name or id")
         end = parser.add_mutually_exclusive_group(required=True)
         end.add_argument("--until", metavar="WHEN", type=moment, help=UNTIL)
         end.add_argument("--no-end", action="store_true", help="It lasts until it is deleted")
         parser.add_argument("--project", metavar="PROJECT", help=PROJECT)
 
     def take_action(self, parsed_args: argparse.Namespace) -> None:
-        api, path = self.client.quota, f"reservations/{segment(parsed_args.id)}"
+        api, path = self.client.quota, f"reservations/{segment(parsed_args.reservation)}"
         on_project(
             self.client,
             parsed_args.project,
@@ -115,7 +113,7 @@ class DeleteReservation(Command):
 """
 
     def options(self, parser: argparse.ArgumentParser) -> None:
-        parser.add_argument("ids", metavar="ID", nargs="+", help="The reservations")
+        parser.add_argument("reservations", metavar="RESERVATION", nargs="+", help="Their names or ids")
         parser.add_argument("--project", metavar="PROJECT", help=PROJECT)
 
     def take_action(self, parsed_args: argparse.Namespace) -> None:
@@ -124,35 +122,35 @@ class DeleteReservation(Command):
         def release(ident: str) -> Callable[[str], None]:
             return lambda project: api.delete(f"/nodes/{segment(project)}/reservations/{segment(ident)}")
 
-        for ident in parsed_args.ids:
+        for ident in parsed_args.reservations:
             try:
                 on_project(self.client, parsed_args.project, release(ident))
             except exceptions.CommandError as error:
                 failed += 1
                 self.app.log.error(str(error))
         if failed:
-            raise exceptions.CommandError(f"cannot release {failed} of {len(parsed_args.ids)} reservations: see above")
+            raise exceptions.CommandError(
+                f"cannot release {failed} of {len(parsed_args.reservations)} reservations: see above"
+            )
 
 
 def moment(text: str) -> str:
     """ISO 8601 of a time, or of so much from now."""
-    if span := _SPAN.fullmatch(text):
-        at = datetime.fromtimestamp(time.time() + int(span[1]) * _SECONDS[span[2]], UTC)
-        return at.isoformat(timespec="seconds")
-    try:
-        datetime.fromisoformat(text)
-    except ValueError:
+    if (ahead := times.span(text)) is not None:
+        return datetime.fromtimestamp(time.time() + ahead, UTC).isoformat(timespec="seconds")
+    if times.absolute(text) is None:
         raise argparse.ArgumentTypeError(
             f"cannot read {text[:40]!r} as a time: write 2026-12-31T12:00:00Z, or 30m, 2h, 7d from now"
-        ) from None
+        )
     return text
 
 
 def _row(item: Mapping[str, Any]) -> dict[str, Any]:
     return {
-        "id": item["id"],
+        "name": item["name"],
         "project": item["node_name"],
         "amounts": Amounts(item["amounts"]),
         "until": item["until"],
         "pending": item["pending"],
+        "id": item["id"],
     }

@@ -2,11 +2,14 @@
 events for those concerned, in the transaction of the object that it is about.
 """
 
+from jeroboam.store.ledger.load import standing
+from jeroboam.store.ledger.marking import mark
 from jeroboam.store.ledger.nodes import (
     NodeRow,
     ancestors,
     apply,
     below,
+    down,
     ensure_path,
     has_path,
     has_projects,
@@ -22,8 +25,10 @@ from jeroboam.store.ledger.reservations import (
     ReservationView,
     due,
     extend_reservation,
+    find_reservation,
     release_reservation,
     reservation,
+    reservation_id,
     reservations,
     reserve,
 )
@@ -50,13 +55,16 @@ __all__ = [
     "claim",
     "claims",
     "differences",
+    "down",
     "dry_run",
     "due",
     "ensure_path",
     "evicted",
     "extend_reservation",
+    "find_reservation",
     "has_path",
     "has_projects",
+    "mark",
     "names",
     "node",
     "reclaims",
@@ -65,11 +73,13 @@ __all__ = [
     "repair",
     "requeue",
     "reservation",
+    "reservation_id",
     "reservations",
     "reserve",
     "resize",
     "set_capacity",
     "set_node",
+    "standing",
     "tree",
     "verify",
 ]

@@ -3,13 +3,13 @@
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import BindParameter, Connection, bindparam, func, select, text
 
 from jeroboam.quota.counters import attach
 from jeroboam.quota.policy import Shortage
-from jeroboam.quota.tree import ROOT, Claim, ClaimState, Limit, Node, Reclaim, Reservation, Tree
+from jeroboam.quota.tree import PENDING, ROOT, Claim, ClaimState, Limit, Node, Reclaim, Reservation, Tree
 from jeroboam.store.ledger.codecs import read_amounts, read_defaults, read_policy, read_reason, read_weight
 from jeroboam.store.ledger_schema import (
     claims,
@@ -34,6 +34,7 @@ class Books:
     rows: Sequence[Sequence[Any]] | None = None
 
 
+Id = TypeVar("Id", str, int)
 IDS: BindParameter[Any] = bindparam("ids", expanding=True)
 NODE_COLUMNS = (
     nodes.c.id,
@@ -78,18 +79,21 @@ _PATHS = (
 _ALL_NODES = select(*NODE_COLUMNS).select_from(_with_limits).order_by(nodes.c.depth, nodes.c.id)
 _CLAIM = select(*CLAIM_COLUMNS).where(claims.c.id.in_(IDS))
 _ALL_CLAIMS = select(*CLAIM_COLUMNS).order_by(claims.c.age, claims.c.id)
-_RESERVATIONS = select(reservations.c.id, reservations.c.node_id, reservations.c.until).order_by(reservations.c.id)
+NOT_ADMITTED = text("quota_claims.state <> 'admitted'")
+"""In the words of the index."""
+_PENDING = _ALL_CLAIMS.where(NOT_ADMITTED, claims.c.state.in_(sorted(state.value for state in PENDING)))
+_RESERVATIONS = select(reservations.c.id, reservations.c.node_id, reservations.c.until, reservations.c.name).order_by(
+    reservations.c.id
+)
 _RESERVATION = _RESERVATIONS.where(reservations.c.id.in_(IDS))
 _RESERVED = select(reservation_amounts.c.reservation_id, reservation_amounts.c.resource, reservation_amounts.c.amount)
 _RECLAIMS = select(reclaims.c.id, reclaims.c.claim_id, reclaims.c.deadline, reclaims.c.rule).order_by(
     reclaims.c.opened, reclaims.c.id
 )
 _VICTIMS = select(victims.c.reclaim_id, victims.c.claim_id).order_by(victims.c.reclaim_id, victims.c.position)
-PENDING = text("quota_claims.state <> 'admitted'")
-"""In the words of the index."""
 _GLANCE = select(
     select(claims.c.node_id).where(claims.c.id == bindparam("claim_id")).scalar_subquery(),
-    select(claims.c.id).where(PENDING, claims.c.state == ClaimState.WAITING.value).limit(1).scalar_subquery(),
+    select(claims.c.id).where(NOT_ADMITTED, claims.c.state == ClaimState.WAITING.value).limit(1).scalar_subquery(),
     select(reclaims.c.id).limit(1).scalar_subquery(),
     select(reservations.c.id).where(reservations.c.until <= bindparam("now")).limit(1).scalar_subquery(),
     select(func.coalesce(func.max(claims.c.age), 0)).scalar_subquery(),
@@ -150,6 +154,14 @@ def whole(tx: Connection) -> Books:
     return books
 
 
+def standing(tx: Connection) -> Tree:
+    """Every node with its counters, and of the claims those that are pending alone: to look at, not to change."""
+    books = Books(Tree({}))
+    _add_nodes(books.tree, tx.execute(_ALL_NODES))
+    _add_claims(books, tx.execute(_PENDING))
+    return books.tree
+
+
 def _add_nodes(tree: Tree, rows: Iterable[Sequence[Any]]) -> None:
     """Rows come parents first, one for each resource; a node is attached once all its limits are there."""
     node, above = tree.root, ""
@@ -208,11 +220,11 @@ def _add_reservations(tx: Connection, tree: Tree, ids: Sequence[str] | None) -> 
     else:
         rows = tx.execute(_RESERVATION, {"ids": ids})
         held = _grouped(tx.execute(_RESERVED.where(reservation_amounts.c.reservation_id.in_(ids))))
-    for ident, node_id, until in rows:
-        tree.reservations[ident] = Reservation(ident, node_id, held[ident], until)
+    for ident, node_id, until, name in rows:
+        tree.reservations[ident] = Reservation(ident, node_id, held[ident], until, name or "")
 
 
-def chunks(ids: Iterable[str], size: int = 500) -> Iterator[list[str]]:
+def chunks(ids: Iterable[Id], size: int = 500) -> Iterator[list[Id]]:
     """In order, some at a time: a database takes only so many parameters in one statement."""
     ordered = sorted(ids)
     for start in range(0, len(ordered), size):

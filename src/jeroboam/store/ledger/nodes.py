@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from fractions import Fraction
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, select, update
+from sqlalchemy import Connection, bindparam, literal, select, update
 
 from jeroboam.model.errors import NotFound
 from jeroboam.model.events import Event, EventType
@@ -53,6 +53,11 @@ _ANCESTORS = (
 _below = select(nodes.c.id).where(nodes.c.id == bindparam("top")).cte("below", recursive=True)
 _below = _below.union_all(select(nodes.c.id).where(nodes.c.parent_id == _below.c.id))
 _BELOW = select(_below.c.id)
+_down = select(nodes.c.id, literal(0).label("level")).where(nodes.c.id == bindparam("top")).cte("down", recursive=True)
+_down = _down.union_all(
+    select(nodes.c.id, _down.c.level + 1).where(nodes.c.parent_id == _down.c.id, _down.c.level < bindparam("levels"))
+)
+_DOWN = select(*_COLUMNS).join(_down, _down.c.id == nodes.c.id).order_by(nodes.c.depth, nodes.c.name, nodes.c.id)
 _ANY_PROJECT = select(nodes.c.id).where(nodes.c.kind == "project").limit(1)
 _ROOT_LIMITS = select(limits.c.resource, limits.c.hard, limits.c.by_capacity).where(limits.c.node_id == ROOT)
 _BY_CAPACITY = (
@@ -207,6 +212,11 @@ def ancestors(tx: Connection, node_id: str) -> list[str]:
 def below(tx: Connection, node_id: str) -> list[str]:
     """Ids of the node and everything under it; empty for a node that is not in the tree."""
     return list(tx.execute(_BELOW, {"top": node_id}).scalars())
+
+
+def down(tx: Connection, node_id: str, levels: int) -> list[NodeRow]:
+    """The node and what is up to so many levels below it, upper levels first, each by name."""
+    return [NodeRow(*row) for row in tx.execute(_DOWN, {"top": node_id, "levels": levels})]
 
 
 def names(tx: Connection, node_ids: Iterable[str]) -> dict[str, str]:

@@ -20,21 +20,26 @@ from jeroboam.store.ledger_schema import reservations as table
 
 @dataclass(frozen=True, slots=True)
 class ReservationView:
-    """`amounts`: what has not been drawn. `pending`: its units are being taken back; nothing can be drawn before."""
+    """`amounts`: what has not been drawn. `pending`: its units are being taken back; nothing can be drawn before.
+
+    `name`: once in its node; its id where it was given none.
+    """
 
     id: str
     node_id: str
     amounts: dict[str, int]
     until: float | None
     pending: bool
+    name: str
 
 
 _ALL = (
-    select(table.c.id, table.c.node_id, table.c.until, claims.c.state)
+    select(table.c.id, table.c.node_id, table.c.until, table.c.name, claims.c.state)
     .outerjoin(claims, claims.c.id == table.c.id)
     .order_by(table.c.id)
 )
 _OF = _ALL.where(table.c.node_id == bindparam("of_node"))
+_NAMED = select(table.c.id).where(table.c.node_id == bindparam("of_node"), table.c.name == bindparam("called"))
 _ONE = _ALL.where(table.c.id == bindparam("reservation_id"))
 _AMOUNTS = select(reservation_amounts.c.resource, reservation_amounts.c.amount).where(
     reservation_amounts.c.reservation_id == bindparam("reservation_id")
@@ -43,20 +48,34 @@ _OVER = select(table.c.id).where(table.c.until <= bindparam("now")).limit(1)
 
 
 def reserve(
-    tx: Connection, actor: Actor, node_id: str, id: str, amounts: Amounts, until: float | None, now: float
+    tx: Connection,
+    actor: Actor,
+    node_id: str,
+    id: str,
+    amounts: Amounts,
+    until: float | None,
+    now: float,
+    name: str = "",
 ) -> Decision:
     """Carves `amounts` from the node's free; units of it that are lent out are taken back, as for a request.
 
-    Refused: nothing was written. Raises Conflict if another node has a reservation of that id. Audited.
+    Refused: nothing was written. Raises Conflict if another node has a reservation of that id, or this one another of
+    that name. Audited.
     """
     books = load.whole(tx)
     known = books.tree.reservations.get(id)
     if known is not None and known.node_id != node_id:
         raise Conflict(f"cannot reserve as {id[:64]!r}: the id is taken; use another")
+    if known is None and (taken := find_reservation(tx, node_id, name or id)) is not None:
+        raise Conflict(
+            f"cannot reserve as {taken.name!r}: the project has a reservation of that name; extend or release that "
+            "one, or use another name"
+        )
     decision = reserving.reserve(books.tree, id, node_id, amounts, now, until)
     if known is None and decision.outcome != "refused":
+        books.tree.reservations[id].name = name
         write(tx, books, now)
-        after = {"reservation": id, "amounts": amounts, "until": until, "outcome": decision.outcome}
+        after = {"reservation": name or id, "amounts": amounts, "until": until, "outcome": decision.outcome}
         audit.append(tx, Entry(actor, node_id, "reserve", {}, after, now))
     return decision
 
@@ -68,7 +87,7 @@ def extend_reservation(tx: Connection, actor: Actor, id: str, until: float | Non
     reserving.extend(books.tree, id, until)
     settle(books.tree, now)
     write(tx, books, now)
-    was, became = ({"reservation": id, "until": at} for at in (before.until, until))
+    was, became = ({"reservation": before.name, "until": at} for at in (before.until, until))
     audit.append(tx, Entry(actor, before.node_id, "extend_reservation", was, became, now))
 
 
@@ -78,7 +97,7 @@ def release_reservation(tx: Connection, actor: Actor, id: str, now: float) -> No
     books = load.whole(tx)
     reserving.release_reservation(books.tree, id, now)
     write(tx, books, now)
-    was: dict[str, Any] = {"reservation": id, "amounts": before.amounts, "until": before.until}
+    was: dict[str, Any] = {"reservation": before.name, "amounts": before.amounts, "until": before.until}
     audit.append(tx, Entry(actor, before.node_id, "release_reservation", was, {}, now))
 
 
@@ -96,6 +115,19 @@ def reservation(tx: Connection, id: str) -> ReservationView:
     return _view(tx, *row)
 
 
+def find_reservation(tx: Connection, node_id: str, ident: str) -> ReservationView | None:
+    """One of the node's, by id or name; None: it has none of either."""
+    named = tx.execute(_NAMED, {"of_node": node_id, "called": ident}).scalar()
+    row = tx.execute(_ONE, {"reservation_id": ident if named is None else named}).first()
+    return None if row is None or row.node_id != node_id else _view(tx, *row)
+
+
+def reservation_id(tx: Connection, node_id: str, ident: str | None) -> str | None:
+    """What the engine knows a reservation of the node by; one that there is not is the engine's to refuse."""
+    found = None if ident is None else find_reservation(tx, node_id, ident)
+    return ident if found is None else found.id
+
+
 def due(tx: Connection, now: float) -> None:
     """Ends reservations that are over, and gives what comes free to those who wait."""
     if tx.execute(_OVER, {"now": now}).first() is None:
@@ -105,7 +137,9 @@ def due(tx: Connection, now: float) -> None:
     write(tx, books, now)
 
 
-def _view(tx: Connection, ident: str, node_id: str, until: float | None, state: str | None) -> ReservationView:
+def _view(
+    tx: Connection, ident: str, node_id: str, until: float | None, name: str | None, state: str | None
+) -> ReservationView:
     amounts = {resource: amount for resource, amount in tx.execute(_AMOUNTS, {"reservation_id": ident})}
     pending = state in (ClaimState.WAITING.value, ClaimState.RECLAIMING.value)
-    return ReservationView(ident, node_id, amounts, until, pending)
+    return ReservationView(ident, node_id, amounts, until, pending, name or ident)

@@ -68,7 +68,8 @@ def _save_reservation(tx: Connection, held: Reservation, known: bool) -> None:
         tx.execute(_UPDATE_RESERVATION, {"of_reservation": held.id, "to_until": held.until})
         tx.execute(_DELETE_RESERVED, {"of_reservation": held.id})
     else:
-        tx.execute(_INSERT_RESERVATION, {"id": held.id, "node_id": held.node_id, "until": held.until})
+        values = {"id": held.id, "node_id": held.node_id, "until": held.until, "name": held.name or None}
+        tx.execute(_INSERT_RESERVATION, values)
     rows = [{"reservation_id": held.id, "resource": r, "amount": a} for r, a in held.amounts.items()]
     if rows:
         tx.execute(_INSERT_RESERVED, rows)

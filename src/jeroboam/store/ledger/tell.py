@@ -14,7 +14,7 @@ from sqlalchemy import Connection, select
 from jeroboam.model import container
 from jeroboam.model.events import Event, EventType
 from jeroboam.quota.reasons import Reason
-from jeroboam.quota.tree import ClaimState
+from jeroboam.quota.tree import ClaimState, Reservation
 from jeroboam.store import events, wakes
 from jeroboam.store.ledger.load import IDS, Books
 from jeroboam.store.ledger.save import Change, save, sentence_for
@@ -42,7 +42,9 @@ def write(
     if told:
         told.sort(key=lambda pair: (_FIRST.get(pair[1].type, len(_FIRST)), pair[0].claim.order, pair[0].claim.id))
         known = _known(tx, [change.object_id for change, _ in told])
-        events.append_all(tx, [_event(change, said, known, now) for change, said in told])
+        events.append_all(
+            tx, [_event(change, said, known, tree.reservations.get(change.claim.id), now) for change, said in told]
+        )
     concerned = ({change.claim.id for change in changes} | waiting) - {subject}
     wakes.wake(tx, {books.objects.get(ident, "") for ident in concerned} - {""}, now)
 
@@ -131,10 +133,14 @@ def _known(tx: Connection, object_ids: Iterable[str]) -> dict[str, tuple[str, st
     return {ident: (kind, name) for ident, kind, name in rows}
 
 
-def _event(change: Change, said: _Said, known: Mapping[str, tuple[str, str]], now: float) -> Event:
+def _event(
+    change: Change, said: _Said, known: Mapping[str, tuple[str, str]], held: Reservation | None, now: float
+) -> Event:
     claim = change.claim
     # A request is decided before its object is written; a reservation has no object at all.
-    kind, name = ("reservation", claim.id) if claim.reserves else known.get(change.object_id, (container.KIND, ""))
+    kind, name = known.get(change.object_id, (container.KIND, ""))
+    if claim.reserves:
+        kind, name = "reservation", claim.id if held is None else held.name or claim.id
     data = {"claim_id": claim.id, "state": claim.state.value, "amounts": claim.amounts, **said.data}
     object_id = claim.id if claim.reserves else change.object_id
     return Event(said.type, kind, object_id, claim.node_id, now, said.message, name, data)

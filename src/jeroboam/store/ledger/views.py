@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import orjson
-from sqlalchemy import BindParameter, Connection, Select, bindparam, select
+from sqlalchemy import BindParameter, Connection, Select, bindparam, func, select
 
 from jeroboam.model.errors import NotFound
 from jeroboam.quota.tree import ClaimState
 from jeroboam.store.ledger.codecs import read_amounts
-from jeroboam.store.ledger_schema import claims, reclaims, victims
+from jeroboam.store.ledger_schema import claims, reclaims, reservations, victims
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +43,7 @@ class ClaimView:
     reservation: str | None = None
     shortage: str = ""
     created_at: float = 0.0
+    reservation_name: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +86,9 @@ _CLAIMS = (
         reclaims.c.deadline,
         _takers.c.node_id,
         _takers.c.object_id,
+        func.coalesce(reservations.c.name, reservations.c.id),
     )
+    .outerjoin(reservations, reservations.c.id == claims.c.reservation_id)
     .outerjoin(reclaims, reclaims.c.id == claims.c.leaving)
     .outerjoin(_takers, _takers.c.id == reclaims.c.claim_id)
     .order_by(claims.c.created_at, claims.c.id)
@@ -151,7 +154,7 @@ def _views(tx: Connection, query: Select[*tuple[Any, ...]], values: dict[str, An
 
 def _view(row: Sequence[Any], reclaim: ReclaimView | None) -> ClaimView:
     ident, state, reason, node, object_id, priority, reclaimable, reservation, shortage, created = row[:10]
-    amounts, reclaim_id, deadline, by_project, by_object = row[10:]
+    amounts, reclaim_id, deadline, by_project, by_object, reservation_name = row[10:]
     return ClaimView(
         id=ident,
         state=ClaimState(state),
@@ -167,6 +170,7 @@ def _view(row: Sequence[Any], reclaim: ReclaimView | None) -> ClaimView:
         reservation=reservation,
         shortage=shortage,
         created_at=created,
+        reservation_name=reservation_name,
     )
 
 

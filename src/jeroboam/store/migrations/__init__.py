@@ -9,7 +9,8 @@ from pathlib import Path
 from sqlalchemy import Connection, insert, inspect, select, text
 
 from jeroboam.model.errors import Unavailable
-from jeroboam.store import ledger_schema as _ledger_schema  # noqa: F401  (its tables belong to the same metadata)
+from jeroboam.store import history_schema as _history_schema  # noqa: F401  (its tables belong to the same metadata)
+from jeroboam.store import ledger_schema as _ledger_schema  # noqa: F401
 from jeroboam.store import schema
 
 HEAD = "0004"

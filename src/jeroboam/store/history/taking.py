@@ -1,0 +1,41 @@
+"""One sample a minute, whoever takes it, of what has changed since the last one."""
+
+from jeroboam.quota.rollup import HOUR, MINUTE, floor
+from jeroboam.quota.sample import ZERO, sample
+from jeroboam.store import ledger
+from jeroboam.store.database import Database
+from jeroboam.store.history import steps
+from jeroboam.store.history.state import State, advance, state
+
+
+def take(database: Database, now: float) -> int:
+    """Writes down which figures differ from those that hold, under the minute of `now`; how many do.
+
+    Nothing is loaded where the ledger has not changed, and nothing is written where somebody else has taken it. The
+    tree is looked at before the transaction that writes: others need not wait for that.
+    """
+    minute = floor(now, MINUTE)
+    with database.read() as tx:
+        seen = state(tx)
+        if seen is not None and minute <= max(seen.sampled, seen.rolled - MINUTE):
+            return 0
+        mark = ledger.mark(tx)
+        if seen is not None and mark == seen.mark:
+            return 0
+        held = steps.standing(tx, minute)
+        found = sample(ledger.standing(tx))
+    nothing = (0, ZERO)
+    changed = {
+        key: figures
+        for key in held.keys() | found.keys()
+        if (figures := found.get(key, ZERO)) != held.get(key, nothing)[1]
+    }
+    # What is found first counts for the whole hour, which would otherwise begin with nothing that nobody has seen.
+    began = floor(minute, HOUR)
+    new = State(began, minute, began, mark) if seen is None else State(seen.began, minute, seen.rolled, mark)
+    with database.write(notify=False) as tx:
+        if not advance(tx, seen, new):
+            return 0
+        known = {key: ident for key, (ident, _) in held.items()}
+        steps.write(tx, began if seen is None else minute, changed, known)
+    return len(changed)
