@@ -11,6 +11,7 @@ if [ -z "${JEROBOAM_TEST_ENGINE:-}" ]; then
     # They start a Docker Engine of their own, and that takes root.
     [ "$(id -u)" = 0 ] || as=(sudo --preserve-env env "PATH=$PATH")
 fi
+[ -n "${JEROBOAM_TEST_POSTGRES:-}" ] || packages+=(postgresql:/usr/lib/postgresql)
 # A busybox that is not static cannot be an image by itself.
 if [ -e /bin/busybox ] && grep -q /ld-linux /bin/busybox; then packages+=(busybox-static:/no/such/file); fi
 install_missing "${packages[@]}"

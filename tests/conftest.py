@@ -9,11 +9,14 @@ from typing import Any
 
 import pytest
 import structlog
+from sqlalchemy import URL
 
 from jeroboam.backends.busybox import import_busybox
 from jeroboam.backends.docker import DockerBackend
 from jeroboam.backends.errors import BackendError
+from jeroboam.store.database import Database
 from tests import engine as engines
+from tests import postgres
 
 pytest_plugins = ["tests.keystone"]
 
@@ -27,12 +30,14 @@ def pytest_configure(config: pytest.Config) -> None:
         wrapper_class=structlog.stdlib.BoundLogger,
     )
     if not hasattr(config, "workerinput"):
-        os.environ[engines.FOLDER] = f"{tempfile.gettempdir()}/jeroboam-engine-{uuid.uuid4().hex[:8]}"
+        for folder, what in ((engines.FOLDER, "engine"), (postgres.FOLDER, "postgres")):
+            os.environ[folder] = f"{tempfile.gettempdir()}/jeroboam-{what}-{uuid.uuid4().hex[:8]}"
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
     if not hasattr(config, "workerinput"):
         engines.end(Path(os.environ.pop(engines.FOLDER)))
+        postgres.end(Path(os.environ.pop(postgres.FOLDER)))
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -49,6 +54,23 @@ def engine() -> engines.Engine:
         return engines.obtain(Path(os.environ[engines.FOLDER]))
     except engines.NoEngine as error:
         pytest.fail(str(error), pytrace=False)
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> URL:
+    """A real PostgreSQL with a template of an empty store. Fails, with what to install, where there is none."""
+    folder = Path(os.environ[postgres.FOLDER])
+    try:
+        server = postgres.obtain(folder)
+    except postgres.NoPostgres as error:
+        pytest.fail(str(error), pytrace=False)
+    with engines.alone(folder):
+        if not postgres.exists(server, postgres.TEMPLATE):
+            postgres.make(server, postgres.TEMPLATE)
+            database = Database(server.set(database=postgres.TEMPLATE).render_as_string(hide_password=False))
+            database.migrate()
+            database.close()
+    return server
 
 
 @pytest.fixture(scope="session")

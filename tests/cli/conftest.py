@@ -45,7 +45,7 @@ class Command:
     engine: str = NO_ENGINE
 
     def line(self, name: str, *arguments: str) -> list[str]:
-        return [sys.executable, "-m", "jeroboam.cli", name, f"--data={self.data}", *arguments]
+        return [sys.executable, "-m", "jeroboam.cli", *name.split(), f"--data={self.data}", *arguments]
 
     @property
     def addresses(self) -> list[str]:

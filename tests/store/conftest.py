@@ -1,4 +1,4 @@
-"""A real SQLite file for every test."""
+"""A real database for every test: on SQLite and on PostgreSQL."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -6,11 +6,21 @@ from pathlib import Path
 import pytest
 
 from jeroboam.store.database import Database
+from tests import postgres
 
 
-@pytest.fixture
-def url(tmp_path: Path) -> str:
-    return f"sqlite:///{tmp_path}/data/jeroboam.sqlite"
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """Of a database that holds nothing yet, but on PostgreSQL an empty store."""
+    if request.param == "sqlite":
+        yield sqlite_url(tmp_path)
+        return
+    with postgres.a_database(request.getfixturevalue("postgres_server"), postgres.TEMPLATE) as made:
+        yield made
+
+
+def sqlite_url(folder: Path) -> str:
+    return f"sqlite:///{folder}/data/jeroboam.sqlite"
 
 
 @pytest.fixture

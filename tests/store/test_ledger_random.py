@@ -5,7 +5,7 @@ same verdicts, victims and counters as the pure engine that has everything in me
 import re
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from fractions import Fraction
 
 import pytest
@@ -21,7 +21,9 @@ from jeroboam.quota.settling import settle
 from jeroboam.quota.tree import ROOT, UNLIMITED, Limit, Tree
 from jeroboam.store import ledger
 from jeroboam.store.database import Database
+from tests import postgres
 from tests.store.cloud import ADMIN
+from tests.store.conftest import sqlite_url
 
 NODES = {"d": ROOT, "org1": "d", "org2": "d", "a": "org1", "b": "org1", "c": "org2"}
 LEAVES = ("a", "b", "c", "org1")
@@ -242,12 +244,18 @@ class Undone(Exception):
     """Ends the transaction of one history without a trace."""
 
 
-@pytest.fixture(scope="module")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
-    db = Database(f"sqlite:///{tmp_path_factory.mktemp('random')}/jeroboam.sqlite")
-    db.migrate()
-    yield db
-    db.close()
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def shared(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
+    with ExitStack() as stack:
+        if request.param == "sqlite":
+            url = sqlite_url(tmp_path_factory.mktemp("random"))
+        else:
+            server = request.getfixturevalue("postgres_server")
+            url = stack.enter_context(postgres.a_database(server, postgres.TEMPLATE))
+        db = Database(url)
+        db.migrate()
+        yield db
+        db.close()
 
 
 def test_the_ledger_is_the_engine(shared: Database) -> None:

@@ -127,8 +127,7 @@ def _page(
     database: Database, since: int, whose: Collection[str] | None, object_id: str | None, limit: int
 ) -> tuple[list[Event], int]:
     """Events, and the number up to which everything was looked at."""
-    with database.read() as tx:
-        found = events.since(tx, since, whose, limit)
+    found = events.following(database, since, whose, limit)
     last = found[-1].seq if found else since
     return [event for event in found if object_id in (None, event.object_id)], last
 
@@ -158,7 +157,7 @@ async def follow_events(
 
 
 def _latest(database: Database) -> int:
-    with database.read() as tx:
+    with database.read(settled=True) as tx:
         return events.latest(tx)
 
 

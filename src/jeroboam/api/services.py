@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Protocol
 
 from jeroboam.backends.base import Backend
@@ -11,6 +12,7 @@ from jeroboam.identity.policy import Policy
 from jeroboam.identity.projects import Place
 from jeroboam.identity.tokens import Caller
 from jeroboam.settings import Settings
+from jeroboam.store.admissions import Admissions
 from jeroboam.store.database import Database
 
 
@@ -38,3 +40,8 @@ class Services:
     policy: Policy
     secrets: SecretBox
     clock: Callable[[], float] = time.time
+
+    @cached_property
+    def admissions(self) -> Admissions:
+        """Requests of this process that come at once share a commit."""
+        return Admissions(self.database)

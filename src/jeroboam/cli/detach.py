@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 from jeroboam.cli import process
@@ -19,10 +20,10 @@ def log_file(settings: Settings) -> Path:
     return settings.data / "log" / "jeroboam.log"
 
 
-def detach(settings: Settings, arguments: list[str]) -> None:
-    """Starts `jeroboam up ARGUMENTS` in the background, relays its progress, and returns when it is ready.
+def detach(settings: Settings, arguments: list[str], environment: Mapping[str, str]) -> None:
+    """Starts `jeroboam up ARGUMENTS` in the background, with `environment` on top of ours; returns when it is ready.
 
-    Raises Refused with the end of its log if it ends before that.
+    Relays its progress. Raises Refused with the end of its log if it ends before that.
     """
     running = process.find_running(settings.data)
     if running is not None:
@@ -42,6 +43,7 @@ def detach(settings: Settings, arguments: list[str]) -> None:
             stderr=handle,
             pass_fds=[writing],
             start_new_session=True,
+            env={**os.environ, **environment},
             cwd="/",
         )
     finally:

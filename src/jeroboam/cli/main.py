@@ -29,6 +29,9 @@ app = typer.Typer(
 )
 app.add_typer(quota.app, name="quota")
 
+db = typer.Typer(no_args_is_help=True, help="The database: where everything is remembered.")
+app.add_typer(db, name="db")
+
 
 @app.command()
 def up(
@@ -39,6 +42,7 @@ def up(
     tls_cert: options.TlsCert = None,
     tls_key: options.TlsKey = None,
     engine: options.Engine = None,
+    database: options.Database = None,
     detach: Annotated[bool, typer.Option("--detach", "-d", help="Run in the background; return when ready.")] = False,
     progress_fd: Annotated[int | None, typer.Option(hidden=True)] = None,
 ) -> None:
@@ -51,6 +55,7 @@ def up(
       jeroboam up
       jeroboam up --detach --data /srv/jeroboam
       jeroboam up --host 0.0.0.0 --tls-cert cert.pem --tls-key key.pem
+      jeroboam up --database postgresql://jeroboam@db.example/jeroboam
     """
     with sentences():
         settings = options.settings_from(
@@ -61,6 +66,7 @@ def up(
             tls_cert=tls_cert,
             tls_key=tls_key,
             engine=engine,
+            database=database,
         )
         if detach:
             from jeroboam.cli import detach as background
@@ -75,7 +81,8 @@ def up(
             }
             arguments = [f"--data={settings.data}"]
             arguments += [f"{name}={value}" for name, value in given.items() if value is not None]
-            background.detach(settings, arguments)
+            # A URL may hold a password, and arguments are for everybody to see.
+            background.detach(settings, arguments, {"JEROBOAM_DATABASE": database} if database else {})
             return
         from jeroboam.cli import detach as background
         from jeroboam.cli.progress import Progress
@@ -119,23 +126,26 @@ def api(
     tls_cert: options.TlsCert = None,
     tls_key: options.TlsKey = None,
     engine: options.Engine = None,
+    database: options.Database = None,
 ) -> None:
     """Run the API alone, beside a conductor and a Keystone that run elsewhere."""
     with sentences():
         from jeroboam.cli.parts import run_api
 
         run_api(
-            options.settings_from(data, host=host, port=port, tls_cert=tls_cert, tls_key=tls_key, engine=engine),
+            options.settings_from(
+                data, host=host, port=port, tls_cert=tls_cert, tls_key=tls_key, engine=engine, database=database
+            ),
         )
 
 
 @app.command()
-def conductor(data: options.Data = None, engine: options.Engine = None) -> None:
+def conductor(data: options.Data = None, engine: options.Engine = None, database: options.Database = None) -> None:
     """Run a conductor alone. As many as you like may run on one database."""
     with sentences():
         from jeroboam.cli.parts import run_conductor
 
-        run_conductor(options.settings_from(data, engine=engine))
+        run_conductor(options.settings_from(data, engine=engine, database=database))
 
 
 @app.command()
@@ -186,6 +196,27 @@ def restore(
         from jeroboam.settings import default_data
 
         put_back((data or default_data()).absolute(), file, force)
+
+
+@db.command("copy")
+def copy_database(
+    to: Annotated[str, typer.Option(metavar="URL", help="An empty database: postgresql://user@host/name, or sqlite.")],
+    data: options.Data = None,
+    database: options.Database = None,
+) -> None:
+    """Copy everything to another database: from SQLite to PostgreSQL, or back.
+
+    All or nothing; afterwards every counter is recomputed. Refuses while anything runs on the data folder.
+
+    Examples:
+
+      createdb jeroboam
+      jeroboam db copy --to postgresql://jeroboam@db.example/jeroboam
+    """
+    with sentences():
+        from jeroboam.cli.db import copy
+
+        copy(options.settings_from(data, database=database), to)
 
 
 @app.command()

@@ -30,6 +30,14 @@ Engine = Annotated[
     str | None,
     typer.Option(metavar="URL", help="Docker Engine. [default: $DOCKER_HOST, or unix:///var/run/docker.sock]"),
 ]
+Database = Annotated[
+    str | None,
+    typer.Option(
+        metavar="URL",
+        help="Where to remember everything: postgresql://user@host/name, its password in ~/.pgpass. "
+        "[default: an SQLite file in the data folder]",
+    ),
+]
 Format = Annotated[str, typer.Option("-f", "--format", metavar="table|json", help="How to print it.")]
 
 
@@ -42,6 +50,7 @@ def settings_from(
     tls_cert: Path | None = None,
     tls_key: Path | None = None,
     engine: str | None = None,
+    database: str | None = None,
 ) -> "Settings":
     """The settings of `data` with what the command line says on top. Raises ValidationError, Refused (no TOML)."""
     from jeroboam.settings import load
@@ -53,6 +62,7 @@ def settings_from(
             api=_given(host=host, port=port, tls_cert=tls[0], tls_key=tls[1]),
             identity=_given(keystone_port=keystone_port),
             engine=_given(url=engine),
+            database=database,
         )
     except tomllib.TOMLDecodeError as error:
         raise Refused(f"cannot read jeroboam.toml in the data folder: {error}; mend it, or move it away") from None

@@ -13,7 +13,7 @@ from jeroboam.quota.tree import Node
 from jeroboam.quota.trial import Short
 
 ATTEMPTS = 3
-"""Each leaves out one more. In small random trees, another set would spare one in some five thousand refusals still."""
+"""Each leaves out one more. In small random trees one refusal in some five thousand is left that another set spares."""
 
 
 class Search:

@@ -1,52 +1,34 @@
 """The database: transactions for reading and for writing, its schema brought up to date, and a signal after commits.
 
-with db.write() as tx:      # all of it or nothing; one writer at a time on SQLite
+with db.write() as tx:      # all of it or nothing; one writer at a time
     objects.insert(tx, ...)
 """
 
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
-from sqlalchemy import Connection, make_url, text
-from sqlalchemy.exc import DatabaseError, DBAPIError, InterfaceError, OperationalError
+from sqlalchemy import URL, Connection, make_url, text
+from sqlalchemy.exc import ArgumentError, ProgrammingError
 
 from jeroboam.model.errors import Unavailable
-from jeroboam.store import migrations, sqlite
+from jeroboam.store import migrations
+from jeroboam.store.server import Server, translated, unavailable
 from jeroboam.store.signal import Signal
-
-WRITER_SECONDS = 30.0
-"""How long a thread waits for its turn to write."""
 
 
 class Database:
     """`url` is SQLAlchemy's. Safe to share between threads; every process makes its own."""
 
     def __init__(self, url: str) -> None:
-        parsed = make_url(url)
-        if parsed.get_backend_name() != "sqlite" or not parsed.database or parsed.database == ":memory:":
-            raise Unavailable(
-                f"cannot use a database at {parsed.render_as_string(hide_password=True)}: "
-                "this version keeps its data in an SQLite file; give sqlite:////path/of/file"
-            )
-        path = Path(parsed.database)
-        try:
-            sqlite.prepare_file(path)
-        except OSError as error:
-            raise Unavailable(
-                f"cannot open the database {path}: {error.strerror}; give a folder that this user may write to"
-            ) from error
-        self._path = path
-        self._engine = sqlite.engine(parsed)
-        self._writer = self._engine.execution_options(immediate=True)
-        self._write_lock = threading.Lock()
-        self._version = sqlite.Version(path)
+        parsed = _parsed(url)
+        self._shown = parsed.render_as_string(hide_password=True)
+        self._remote = parsed.get_backend_name() == "postgresql"
+        self._server = _open(parsed)
         self._installation = ""
-        self.signal = Signal(self._version)
+        self.signal = Signal(self._server.watch)
 
     def __repr__(self) -> str:
-        return f"Database({str(self._path)!r})"
+        return f"Database({self._shown!r})"
 
     @property
     def installation(self) -> str:
@@ -67,11 +49,13 @@ class Database:
         self._installation = ""
 
     @contextmanager
-    def read(self) -> Iterator[Connection]:
-        """A transaction that sees one consistent snapshot. Raises Unavailable."""
-        with _translated(), self._engine.connect() as connection, connection.begin() as transaction:
-            yield connection
-            transaction.rollback()
+    def read(self, *, settled: bool = False) -> Iterator[Connection]:
+        """A transaction that sees one consistent snapshot, and never waits for a writer. Raises Unavailable.
+
+        `settled`: it does wait, so that no row is still on its way whose number is smaller than one that it sees.
+        """
+        with translated(), self._server.settled() if settled else self._server.reading() as tx:
+            yield tx
 
     @contextmanager
     def write(self, *, notify: bool = True) -> Iterator[Connection]:
@@ -79,42 +63,63 @@ class Database:
 
         Never do slow things inside: every other writer waits. Raises Unavailable (busy, disk full, gone).
         """
-        if not self._write_lock.acquire(timeout=WRITER_SECONDS):
-            raise Unavailable("cannot write to the database: it is busy; try again in some seconds")
-        try:
-            with _translated(), self._writer.connect() as connection, connection.begin():
-                yield connection
-        finally:
-            self._write_lock.release()
+        with translated(), self._server.writing(notify) as tx:
+            yield tx
         if notify:
             self.signal.notify()
 
+    @contextmanager
+    def admit(self) -> Iterator[Connection]:
+        """As `write`, beside others of its kind where the database can: for ledger.admit_many and what goes with it.
+
+        Nothing is done in it that two could not do at once. Raises Unavailable.
+        """
+        with translated(), self._server.admitting() as tx:
+            yield tx
+        self.signal.notify()
+
+    @property
+    def remote(self) -> bool:
+        """Whether it is a server's, that other machines may share, and no file."""
+        return self._remote
+
     def ping(self) -> None:
-        """Raises Unavailable if the database does not answer."""
-        with self.read() as tx:
-            tx.execute(_PING)
+        """Raises Unavailable if the database does not answer, or is not ours."""
+        try:
+            with self.read() as tx:
+                tx.execute(_PING)
+        except ProgrammingError as error:
+            raise unavailable(str(error.orig)) from error
 
     def close(self) -> None:
         self.signal.close()
-        self._version.close()
-        self._engine.dispose()
+        self._server.close()
 
 
 _PING = text("SELECT count(*) FROM installation")
 
 
-@contextmanager
-def _translated() -> Iterator[None]:
-    """Failures of the database itself become Unavailable; mistakes of ours (integrity, SQL) stay what they are."""
+def _parsed(url: str) -> URL:
+    """Raises Unavailable for what is no database of ours, without the password that may be in it."""
     try:
-        yield
-    except sqlite.Busy as error:
-        raise _unavailable(str(error)) from error
-    except DBAPIError as error:
-        if isinstance(error, (OperationalError, InterfaceError)) or type(error) is DatabaseError:
-            raise _unavailable(str(error.orig)) from error
-        raise
+        parsed = make_url(url)
+    except ArgumentError:
+        raise Unavailable(f"cannot use the database: its URL is not one; {_URLS}") from None
+    name, file = parsed.get_backend_name(), parsed.database
+    if name == "postgresql" or (name == "sqlite" and file and file != ":memory:"):
+        return parsed
+    raise Unavailable(f"cannot use a database at {parsed.render_as_string(hide_password=True)}: {_URLS}")
 
 
-def _unavailable(cause: str) -> Unavailable:
-    return Unavailable(f"cannot use the database: {cause}; try again in some seconds, or see `jeroboam doctor`")
+def _open(url: URL) -> Server:
+    # Imported late: who uses one has no need of the other's driver.
+    if url.get_backend_name() == "postgresql":
+        from jeroboam.store.postgres import Postgres
+
+        return Postgres(url)
+    from jeroboam.store.sqlite import Sqlite
+
+    return Sqlite(url)
+
+
+_URLS = "give sqlite:////path/of/file, or postgresql://user@host/name"

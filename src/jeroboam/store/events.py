@@ -1,6 +1,7 @@
 """Events: one row per thing that happened, numbered in the order of the commits; what is followed and waited for.
 
-On SQLite the one writer makes the numbers grow with the commits, so that who has seen `seq` has seen all before it.
+On SQLite the one writer makes the numbers grow with the commits. On PostgreSQL two that are admitted at once may commit
+in another order than they were numbered, and only `following` is sure to have seen all before the last.
 """
 
 from collections.abc import Collection, Iterable, Sequence
@@ -10,6 +11,7 @@ import orjson
 from sqlalchemy import Connection, bindparam, delete, func, insert, select
 
 from jeroboam.model.events import Event, EventType
+from jeroboam.store.database import Database
 from jeroboam.store.schema import events
 
 _COLUMNS = (
@@ -48,6 +50,16 @@ def since(tx: Connection, seq: int, project_ids: Collection[str] | None, limit: 
     if project_ids is None:
         return [_event(row) for row in tx.execute(_SINCE, values)]
     return [_event(row) for row in tx.execute(_SINCE_IN, {**values, "project_ids": sorted(project_ids)})]
+
+
+def following(database: Database, seq: int, project_ids: Collection[str] | None, limit: int) -> list[Event]:
+    """`since`, for those who go on from the last that they get: nothing with a smaller number comes after it."""
+    with database.read() as tx:
+        found = since(tx, seq, project_ids, limit)
+    if not found or not database.remote:
+        return found
+    with database.read(settled=True) as tx:
+        return since(tx, seq, project_ids, limit)
 
 
 def latest(tx: Connection) -> int:

@@ -7,15 +7,15 @@ import threading
 from collections.abc import Callable
 from contextlib import suppress
 
-POLL_SECONDS = 1.0
-"""How often the database is asked whether another process has committed, while anybody waits here."""
+Watch = Callable[[Callable[[], None], threading.Event], None]
+"""watch(notify, closed): calls `notify` whenever another process may have committed, until `closed` is set."""
 
 
 class Signal:
-    """`version` is asked for a number that changes when anybody commits; None: only `notify` counts."""
+    """`watch` runs in a thread of its own, from when somebody waits here on."""
 
-    def __init__(self, version: Callable[[], int] | None = None) -> None:
-        self._version = version
+    def __init__(self, watch: Watch) -> None:
+        self._watch_others = watch
         self._changed = threading.Condition()
         self._count = 0
         self._callbacks: dict[object, Callable[[], None]] = {}
@@ -62,16 +62,9 @@ class Signal:
     def _watch(self) -> None:
         # Started by the first who waits: a process that only writes needs no watcher.
         with self._changed:
-            if self._version is None or self._watcher is not None or self._closed.is_set():
+            if self._watcher is not None or self._closed.is_set():
                 return
             self._watcher = threading.Thread(
-                target=self._poll, args=(self._version, self._version()), name="store-signal", daemon=True
+                target=self._watch_others, args=(self.notify, self._closed), name="store-signal", daemon=True
             )
             self._watcher.start()
-
-    def _poll(self, version: Callable[[], int], seen: int) -> None:
-        while not self._closed.wait(POLL_SECONDS):
-            now = version()
-            if now != seen:
-                seen = now
-                self.notify()

@@ -3,14 +3,21 @@
 import os
 import sqlite3
 import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.pool import ConnectionPoolEntry
 
+from jeroboam.model.errors import Unavailable
+from jeroboam.store.server import WRITER_SECONDS, unavailable
+
 BUSY_SECONDS = 15.0
 """How long a writer waits for another process's transaction before it gives up."""
+POLL_SECONDS = 1.0
+"""How often the file is asked whether another process has committed, while anybody waits here."""
 
 _PRAGMAS = (
     f"PRAGMA busy_timeout = {int(BUSY_SECONDS * 1000)}",
@@ -21,7 +28,58 @@ _PRAGMAS = (
 )
 
 
-def prepare_file(path: Path) -> None:
+class Sqlite:
+    """One file, one writer: a lock among the threads of a process, BEGIN IMMEDIATE among processes."""
+
+    def __init__(self, url: URL) -> None:
+        path = Path(url.database or "")
+        try:
+            _prepare_file(path)
+        except OSError as error:
+            raise Unavailable(
+                f"cannot open the database {path}: {error.strerror}; give a folder that this user may write to"
+            ) from error
+        self._engine = _engine(url)
+        self._writer = self._engine.execution_options(immediate=True)
+        self._turn = threading.Lock()
+        self._version = _Version(path)
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        with self._engine.connect() as connection, connection.begin() as transaction:
+            yield connection
+            transaction.rollback()
+
+    settled = reading
+    """One writer: whatever has a smaller number was committed before."""
+
+    @contextmanager
+    def writing(self, notify: bool = True) -> Iterator[Connection]:
+        """Others notice the commit by themselves, whether they are to be notified or not."""
+        if not self._turn.acquire(timeout=WRITER_SECONDS):
+            raise Unavailable("cannot write to the database: it is busy; try again in some seconds")
+        try:
+            with self._writer.connect() as connection, connection.begin():
+                yield connection
+        finally:
+            self._turn.release()
+
+    admitting = writing
+
+    def watch(self, notify: Callable[[], None], closed: threading.Event) -> None:
+        seen = self._version()
+        while not closed.wait(POLL_SECONDS):
+            now = self._version()
+            if now != seen:
+                seen = now
+                notify()
+
+    def close(self) -> None:
+        self._version.close()
+        self._engine.dispose()
+
+
+def _prepare_file(path: Path) -> None:
     """Makes the folder (0700) and an empty file (0600) if there is none; SQLite gives its WAL files the same mode."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     try:
@@ -30,7 +88,7 @@ def prepare_file(path: Path) -> None:
         path.chmod(0o600)
 
 
-def engine(url: URL) -> Engine:
+def _engine(url: URL) -> Engine:
     """An engine whose transactions begin when SQLAlchemy says so: IMMEDIATE where the option `immediate` is set."""
     made = create_engine(
         url,
@@ -55,16 +113,12 @@ def engine(url: URL) -> Engine:
         try:
             driver.execute("BEGIN IMMEDIATE" if immediate else "BEGIN")
         except sqlite3.OperationalError as error:
-            raise Busy(str(error)) from error
+            raise unavailable(str(error)) from error
 
     return made
 
 
-class Busy(Exception):
-    """The transaction could not begin."""
-
-
-class Version:
+class _Version:
     """PRAGMA data_version on a connection of its own: the number changes when any other connection commits."""
 
     def __init__(self, path: Path) -> None:

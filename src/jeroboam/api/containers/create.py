@@ -3,7 +3,8 @@
 import ipaddress
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 from sqlalchemy import Connection
@@ -37,6 +38,7 @@ class New:
     name: str
     spec: ContainerSpec
     path: Sequence[Place]
+    claim_id: str = field(default_factory=lambda: str(uuid.uuid4()))
 
 
 def create(ctx: Context, body: CreateContainer, run: bool) -> ContainerObject:
@@ -50,24 +52,36 @@ def create(ctx: Context, body: CreateContainer, run: bool) -> ContainerObject:
     if not path[0].enabled:
         raise Forbidden("cannot create a container: the project is disabled; ask its domain's admin")
     new = New(str(uuid.uuid4()), body.name or names.generate(), spec, path)
-    with ctx.services.database.write() as tx:
-        return _store(ctx, tx, new)
+    alone = _prepare(ctx, new)
+    asked = ledger.Asked(_request(ctx, new), new.id)
+    return ctx.services.admissions.submit(asked, ctx.now, partial(_store, ctx, new), alone=alone)
 
 
-def _store(ctx: Context, tx: Connection, new: New) -> ContainerObject:
-    # 1. What it refers to is looked up, and what it needs is set aside.
+def _prepare(ctx: Context, new: New) -> bool:
+    """Its project is in the quota tree. Answers whether it takes of what is nobody's yet: ports, subnets, addresses."""
+    database, path = ctx.services.database, [(place.id, place.name, place.kind) for place in new.path]
+    wanted = {network.network for network in new.spec.networks}
+    with database.read() as tx:
+        known = ledger.has_path(tx, path)
+        mine = {row.name for row in networks.listing(tx, ctx.project_id)}
+    if not known:
+        with database.write() as tx:
+            ledger.ensure_path(tx, path)
+    fixed = any(network.ipv4 is not None for network in new.spec.networks)
+    return bool(new.spec.ports or new.spec.volumes or fixed or wanted - mine)
+
+
+def _store(ctx: Context, new: New, tx: Connection, decision: Decision) -> ContainerObject:
+    # 1. It is paid for, or waits for that.
+    if decision.outcome == "refused":
+        raise refusal.problem(ctx, tx, f"cannot create container {new.name}", decision, ctx.project_id)
+    # 2. What it refers to is looked up, and what it needs is set aside.
     spec = _resolve(ctx, tx, new.spec)
-    ledger.ensure_path(tx, [(place.id, place.name, place.kind) for place in new.path])
     published = _ports(ctx, tx, new)
     _networks(ctx, tx, spec.networks)
     for mount in spec.volumes:
         if mount.name is not None:
             volumes.ensure(tx, ctx.project_id, mount.name)
-    # 2. It is paid for.
-    request = _request(ctx, new)
-    decision = ledger.admit(tx, request, new.id, ctx.now)
-    if decision.outcome == "refused":
-        raise refusal.problem(ctx, tx, f"cannot create container {new.name}", decision, ctx.project_id)
     # 3. It exists.
     status = ContainerStatus(
         reason=refusal.waiting(decision), conditions=_conditions(decision, ctx.now), ports=published
@@ -75,7 +89,7 @@ def _store(ctx: Context, tx: Connection, new: New) -> ContainerObject:
     obj: ContainerObject = Object(
         new.id, KIND, ctx.project_id, ctx.caller.user_id, new.name, 1, 0, spec, status, ctx.now, ctx.now
     )
-    objects.insert(tx, obj, request.id)
+    objects.insert(tx, obj, new.claim_id)
     # 4. And that is told.
     tell(ctx, tx, obj, EventType.CREATED, "create", f"Container {obj.name} was accepted.")
     return obj
@@ -91,7 +105,7 @@ def tell(ctx: Context, tx: Connection, obj: ContainerObject, type: EventType, ac
 def _request(ctx: Context, new: New) -> Request:
     quota = new.spec.quota
     return Request(
-        id=str(uuid.uuid4()),
+        id=new.claim_id,
         node_id=ctx.project_id,
         amounts=new.spec.amounts(),
         priority=quota.priority,

@@ -8,6 +8,7 @@ from jeroboam.store.ledger.nodes import (
     apply,
     below,
     ensure_path,
+    has_path,
     has_projects,
     names,
     node,
@@ -15,6 +16,7 @@ from jeroboam.store.ledger.nodes import (
     set_node,
     tree,
 )
+from jeroboam.store.ledger.plain import Asked, admit_plain
 from jeroboam.store.ledger.requests import admit, dry_run, evicted, release, requeue, resize
 from jeroboam.store.ledger.reservations import (
     ReservationView,
@@ -32,6 +34,7 @@ from jeroboam.store.ledger.views import open_reclaims as reclaims
 from jeroboam.store.ledger.views import view as claim
 
 __all__ = [
+    "Asked",
     "ClaimView",
     "Difference",
     "Leaving",
@@ -40,6 +43,7 @@ __all__ = [
     "ReservationView",
     "VictimView",
     "admit",
+    "admit_plain",
     "ancestors",
     "apply",
     "below",
@@ -51,6 +55,7 @@ __all__ = [
     "ensure_path",
     "evicted",
     "extend_reservation",
+    "has_path",
     "has_projects",
     "names",
     "node",

@@ -9,7 +9,7 @@ from pydantic import TypeAdapter
 
 from jeroboam.quota.policy import INHERIT, Policy
 from jeroboam.quota.reasons import Help, Reason
-from jeroboam.quota.tree import Limit
+from jeroboam.quota.tree import Amounts, Limit
 
 _policy = TypeAdapter(Policy)
 _defaults = TypeAdapter(dict[str, Limit])
@@ -31,6 +31,15 @@ def write_defaults(defaults: dict[str, Limit] | None) -> str | None:
 
 def read_defaults(text: str | None) -> dict[str, Limit] | None:
     return None if text is None else _defaults.validate_json(text)
+
+
+def write_amounts(amounts: Amounts) -> str:
+    return orjson.dumps(amounts).decode()
+
+
+def read_amounts(text: str) -> Amounts:
+    amounts: Amounts = orjson.loads(text)
+    return amounts
 
 
 read_weight = lru_cache(maxsize=1024)(Fraction)

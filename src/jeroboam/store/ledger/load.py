@@ -5,14 +5,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import BindParameter, Connection, bindparam, func, select
+from sqlalchemy import BindParameter, Connection, bindparam, func, select, text
 
 from jeroboam.quota.counters import attach
 from jeroboam.quota.policy import Shortage
 from jeroboam.quota.tree import ROOT, Claim, ClaimState, Limit, Node, Reclaim, Reservation, Tree
-from jeroboam.store.ledger.codecs import read_defaults, read_policy, read_reason, read_weight
+from jeroboam.store.ledger.codecs import read_amounts, read_defaults, read_policy, read_reason, read_weight
 from jeroboam.store.ledger_schema import (
-    claim_amounts,
     claims,
     limits,
     nodes,
@@ -64,19 +63,21 @@ CLAIM_COLUMNS = (
     claims.c.shortage,
     claims.c.reason,
     claims.c.leaving,
+    claims.c.amounts,
 )
 _with_limits = nodes.outerjoin(limits, limits.c.node_id == nodes.c.id)
-_above = select(nodes.c.id, nodes.c.parent_id).where(nodes.c.id == bindparam("leaf")).cte("above", recursive=True)
-_above = _above.union_all(select(nodes.c.id, nodes.c.parent_id).where(nodes.c.id == _above.c.parent_id))
+_above = select(nodes.c.id, nodes.c.parent_id).where(nodes.c.id.in_(IDS)).cte("above", recursive=True)
+_above = _above.union(select(nodes.c.id, nodes.c.parent_id).where(nodes.c.id == _above.c.parent_id))
 
-_PATH = (
-    select(*NODE_COLUMNS).select_from(_with_limits).where(nodes.c.id.in_(select(_above.c.id))).order_by(nodes.c.depth)
+_PATHS = (
+    select(*NODE_COLUMNS)
+    .select_from(_with_limits)
+    .where(nodes.c.id.in_(select(_above.c.id)))
+    .order_by(nodes.c.depth, nodes.c.id)
 )
 _ALL_NODES = select(*NODE_COLUMNS).select_from(_with_limits).order_by(nodes.c.depth, nodes.c.id)
 _CLAIM = select(*CLAIM_COLUMNS).where(claims.c.id.in_(IDS))
 _ALL_CLAIMS = select(*CLAIM_COLUMNS).order_by(claims.c.age, claims.c.id)
-_AMOUNTS = select(claim_amounts.c.claim_id, claim_amounts.c.resource, claim_amounts.c.amount)
-_AMOUNTS_OF = _AMOUNTS.where(claim_amounts.c.claim_id.in_(IDS))
 _RESERVATIONS = select(reservations.c.id, reservations.c.node_id, reservations.c.until).order_by(reservations.c.id)
 _RESERVATION = _RESERVATIONS.where(reservations.c.id.in_(IDS))
 _RESERVED = select(reservation_amounts.c.reservation_id, reservation_amounts.c.resource, reservation_amounts.c.amount)
@@ -84,9 +85,11 @@ _RECLAIMS = select(reclaims.c.id, reclaims.c.claim_id, reclaims.c.deadline, recl
     reclaims.c.opened, reclaims.c.id
 )
 _VICTIMS = select(victims.c.reclaim_id, victims.c.claim_id).order_by(victims.c.reclaim_id, victims.c.position)
+PENDING = text("quota_claims.state <> 'admitted'")
+"""In the words of the index."""
 _GLANCE = select(
     select(claims.c.node_id).where(claims.c.id == bindparam("claim_id")).scalar_subquery(),
-    select(claims.c.id).where(claims.c.state == ClaimState.WAITING.value).limit(1).scalar_subquery(),
+    select(claims.c.id).where(PENDING, claims.c.state == ClaimState.WAITING.value).limit(1).scalar_subquery(),
     select(reclaims.c.id).limit(1).scalar_subquery(),
     select(reservations.c.id).where(reservations.c.until <= bindparam("now")).limit(1).scalar_subquery(),
     select(func.coalesce(func.max(claims.c.age), 0)).scalar_subquery(),
@@ -113,17 +116,22 @@ def glance(tx: Connection, claim_id: str, now: float) -> Glance:
 
 def path(tx: Connection, node_id: str, claim_ids: Iterable[str] = (), reservation_id: str | None = None) -> Books:
     """`node_id` and its ancestors with their counters, and these claims of it. complete=False."""
-    books = Books(Tree({}, complete=False))
-    books.rows = tx.execute(_PATH, {"leaf": node_id}).all()
-    _add_nodes(books.tree, books.rows)
+    books = paths(tx, (node_id,))
     if reservation_id is not None:
         _add_reservations(tx, books.tree, (reservation_id,))
     if ids := list(claim_ids):
-        amounts = _grouped(tx.execute(_AMOUNTS_OF, {"ids": ids}))
-        _add_claims(books, tx.execute(_CLAIM, {"ids": ids}), amounts)
+        _add_claims(books, tx.execute(_CLAIM, {"ids": ids}))
         drawn = {claim.reservation for claim in books.tree.claims.values()} - {None, reservation_id}
         if drawn:
             _add_reservations(tx, books.tree, [ident for ident in drawn if ident is not None])
+    return books
+
+
+def paths(tx: Connection, node_ids: Iterable[str]) -> Books:
+    """These nodes and their ancestors with their counters. complete=False."""
+    books = Books(Tree({}, complete=False))
+    books.rows = tx.execute(_PATHS, {"ids": list(node_ids)}).all()
+    _add_nodes(books.tree, books.rows)
     return books
 
 
@@ -133,7 +141,7 @@ def whole(tx: Connection) -> Books:
     tree = books.tree
     _add_nodes(tree, tx.execute(_ALL_NODES))
     _add_reservations(tx, tree, None)
-    _add_claims(books, tx.execute(_ALL_CLAIMS), _grouped(tx.execute(_AMOUNTS)))
+    _add_claims(books, tx.execute(_ALL_CLAIMS))
     leaving: dict[str, list[str]] = defaultdict(list)
     for reclaim_id, claim_id in tx.execute(_VICTIMS):
         leaving[reclaim_id].append(claim_id)
@@ -173,13 +181,14 @@ def _add_limit(node: Node, row: Sequence[Any]) -> None:
             counter[resource] = value
 
 
-def _add_claims(books: Books, rows: Iterable[Sequence[Any]], amounts: dict[str, dict[str, int]]) -> None:
+def _add_claims(books: Books, rows: Iterable[Sequence[Any]]) -> None:
     for row in rows:
-        ident, object_id, node_id, priority, age, state, reclaimable, reservation, shortage, reason, leaving = row
+        ident, object_id, node_id, priority, age, state, reclaimable, reservation, shortage, reason = row[:10]
+        leaving, amounts = row[10:]
         claim = Claim(
             ident,
             node_id,
-            amounts[ident],
+            read_amounts(amounts),
             priority,
             age,
             ClaimState(state),

@@ -60,6 +60,12 @@ _BY_CAPACITY = (
 )
 
 
+def has_path(tx: Connection, path: Sequence[tuple[str, str, str]]) -> bool:
+    """Whether `ensure_path` would change nothing."""
+    known = {row.id: row.name for row in _rows(tx, [ROOT, *(ident for ident, _, _ in path)])}
+    return ROOT in known and all(known.get(ident) == name for ident, name, _ in path)
+
+
 def ensure_path(tx: Connection, path: Sequence[tuple[str, str, str]]) -> None:
     """Makes what is missing of a path of (id, name, kind), leaf first, up to the domain; names follow Keystone's.
 

@@ -8,9 +8,10 @@ from dataclasses import replace
 from sqlalchemy import Connection
 
 from jeroboam.quota import admission, deciding
-from jeroboam.quota.decision import Decision, Request
+from jeroboam.quota.decision import ADMITTED, Decision, Request
 from jeroboam.store.ledger import load
 from jeroboam.store.ledger.load import Books, Glance
+from jeroboam.store.ledger.plain import Asked, admit_plain
 from jeroboam.store.ledger.tell import write
 
 
@@ -19,21 +20,12 @@ def admit(tx: Connection, request: Request, object_id: str, now: float) -> Decis
 
     `request.order` 0: the newest of all.
     """
+    if not request.order and admit_plain(tx, [Asked(request, object_id)], now) == [True]:
+        return ADMITTED
     seen = load.glance(tx, request.id, now)
     request = replace(request, order=request.order or seen.last_order + 1)
-    if seen.node_id is None and not seen.reclaiming:
-        books = load.path(tx, request.node_id, (), request.reservation)
-        decision = admission.admit(books.tree, request, now)
-        if not decision.needs_whole_tree:
-            return _admitted(tx, books, request, decision, object_id, now)
     books = load.whole(tx)
     decision = admission.admit(books.tree, request, now)
-    return _admitted(tx, books, request, decision, object_id, now)
-
-
-def _admitted(
-    tx: Connection, books: Books, request: Request, decision: Decision, object_id: str, now: float
-) -> Decision:
     if decision.outcome != "refused" and books.tree.dirty_claims:
         books.objects[request.id] = object_id
         write(tx, books, now, request.id)

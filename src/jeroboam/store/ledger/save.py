@@ -5,7 +5,7 @@ Only live claims have a row: a refused one leaves no trace, one that is over is 
 Returns how claims have changed, from which events and wake-ups follow.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,11 +15,11 @@ from jeroboam.model.quantities import written
 from jeroboam.quota import redaction
 from jeroboam.quota.reasons import Reason
 from jeroboam.quota.tree import LIVE, Claim, ClaimState, Tree
-from jeroboam.store.ledger.codecs import write_reason
+from jeroboam.store.ledger.codecs import write_amounts, write_reason
 from jeroboam.store.ledger.load import IDS, Books, chunks
 from jeroboam.store.ledger.save_nodes import save_nodes
 from jeroboam.store.ledger.save_pledges import save_reclaims, save_reservations
-from jeroboam.store.ledger_schema import claim_amounts, claims
+from jeroboam.store.ledger_schema import claims
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +55,6 @@ def save(tx: Connection, books: Books, now: float, kinds: Mapping[str, str] | No
 
 
 _OLD_CLAIMS = select(claims.c.id, claims.c.state, claims.c.leaving, claims.c.evictions).where(claims.c.id.in_(IDS))
-_OLD_AMOUNTS = select(claim_amounts.c.claim_id, claim_amounts.c.resource, claim_amounts.c.amount).where(
-    claim_amounts.c.claim_id.in_(IDS)
-)
 _INSERT_CLAIM = insert(claims)
 _UPDATE_CLAIM = (
     update(claims)
@@ -69,12 +66,11 @@ _UPDATE_CLAIM = (
         leaving=bindparam("to_leaving"),
         reservation_id=bindparam("to_reservation"),
         evictions=bindparam("to_evictions"),
+        amounts=bindparam("to_amounts"),
         updated_at=bindparam("now"),
     )
 )
 _DELETE_CLAIM = delete(claims).where(claims.c.id == bindparam("of_claim"))
-_INSERT_AMOUNT = insert(claim_amounts)
-_DELETE_AMOUNTS = delete(claim_amounts).where(claim_amounts.c.claim_id == bindparam("of_claim"))
 
 
 def _save_claims(tx: Connection, books: Books, now: float) -> list[Change]:
@@ -90,10 +86,8 @@ def _save_claims(tx: Connection, books: Books, now: float) -> list[Change]:
     over = [ident for ident in ids if ident in old and not _is_kept(tree, ident)]
     if new:
         tx.execute(_INSERT_CLAIM, [_claim_row(books, claim, now) for claim in new])
-        _insert_amounts(tx, new)
     if again:
         tx.execute(_UPDATE_CLAIM, [_claim_update(tree, claim, old[claim.id], now) for claim in again])
-        _save_amounts(tx, again)
     if over:
         tx.execute(_DELETE_CLAIM, [{"of_claim": ident} for ident in over])
     return [_change(books, ident, old.get(ident)) for ident in ids if ident in tree.claims]
@@ -124,6 +118,7 @@ def _claim_row(books: Books, claim: Claim, now: float) -> dict[str, Any]:
         "reason": _reason(books.tree, claim),
         "leaving": claim.leaving,
         "evictions": 0,
+        "amounts": write_amounts(claim.amounts),
         "created_at": now,
         "updated_at": now,
     }
@@ -139,30 +134,9 @@ def _claim_update(tree: Tree, claim: Claim, old: _Old, now: float) -> dict[str, 
         "to_leaving": claim.leaving,
         "to_reservation": claim.reservation,
         "to_evictions": old.evictions + evicted,
+        "to_amounts": write_amounts(claim.amounts),
         "now": now,
     }
-
-
-def _insert_amounts(tx: Connection, many: Sequence[Claim]) -> None:
-    rows = [
-        {"claim_id": claim.id, "resource": resource, "amount": amount}
-        for claim in many
-        for resource, amount in claim.amounts.items()
-    ]
-    if rows:
-        tx.execute(_INSERT_AMOUNT, rows)
-
-
-def _save_amounts(tx: Connection, many: Sequence[Claim]) -> None:
-    """Only a resize changes them."""
-    old: dict[str, dict[str, int]] = {claim.id: {} for claim in many}
-    for ids in chunks(old):
-        for ident, resource, amount in tx.execute(_OLD_AMOUNTS, {"ids": ids}):
-            old[ident][resource] = amount
-    changed = [claim for claim in many if claim.amounts != old[claim.id]]
-    if changed:
-        tx.execute(_DELETE_AMOUNTS, [{"of_claim": claim.id} for claim in changed])
-        _insert_amounts(tx, changed)
 
 
 def _reason(tree: Tree, claim: Claim) -> str | None:

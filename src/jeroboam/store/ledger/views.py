@@ -10,8 +10,8 @@ from sqlalchemy import BindParameter, Connection, Select, bindparam, select
 
 from jeroboam.model.errors import NotFound
 from jeroboam.quota.tree import ClaimState
-from jeroboam.store.ledger.load import chunks
-from jeroboam.store.ledger_schema import claim_amounts, claims, reclaims, victims
+from jeroboam.store.ledger.codecs import read_amounts
+from jeroboam.store.ledger_schema import claims, reclaims, victims
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +80,7 @@ _CLAIMS = (
         claims.c.reservation_id,
         claims.c.shortage,
         claims.c.created_at,
+        claims.c.amounts,
         claims.c.leaving,
         reclaims.c.deadline,
         _takers.c.node_id,
@@ -92,14 +93,18 @@ _CLAIMS = (
 _IDS: BindParameter[Any] = bindparam("ids", expanding=True)
 _BY_ID = _CLAIMS.where(claims.c.id.in_(_IDS))
 _IN_NODES = _CLAIMS.where(claims.c.node_id.in_(bindparam("node_ids", expanding=True)))
-_AMOUNTS = select(claim_amounts.c.claim_id, claim_amounts.c.resource, claim_amounts.c.amount)
-_AMOUNTS_OF = _AMOUNTS.where(claim_amounts.c.claim_id.in_(_IDS))
 _RECLAIMS = select(
-    reclaims.c.id, reclaims.c.claim_id, claims.c.node_id, claims.c.object_id, reclaims.c.deadline, reclaims.c.rule
+    reclaims.c.id,
+    reclaims.c.claim_id,
+    claims.c.node_id,
+    claims.c.object_id,
+    reclaims.c.deadline,
+    reclaims.c.rule,
+    claims.c.amounts,
 ).join(claims, claims.c.id == reclaims.c.claim_id)
 _RECLAIMS_OF = _RECLAIMS.where(reclaims.c.claim_id.in_(_IDS))
 _VICTIMS = (
-    select(victims.c.reclaim_id, victims.c.claim_id, claims.c.node_id, claims.c.object_id)
+    select(victims.c.reclaim_id, victims.c.claim_id, claims.c.node_id, claims.c.object_id, claims.c.amounts)
     .join(claims, claims.c.id == victims.c.claim_id)
     .where(victims.c.reclaim_id.in_(_IDS))
     .order_by(victims.c.reclaim_id, victims.c.position)
@@ -139,19 +144,18 @@ def _views(tx: Connection, query: Select[*tuple[Any, ...]], values: dict[str, An
     rows = tx.execute(query, values).all()
     if not rows:
         return []
-    amounts = _amounts(tx, [row[0] for row in rows])
     waiting = [row[0] for row in rows if row[1] == ClaimState.RECLAIMING]
     reclaiming = {r.claim_id: r for r in _reclaims(tx, _RECLAIMS_OF, {"ids": waiting})} if waiting else {}
-    return [_view(row, amounts[row[0]], reclaiming.get(row[0])) for row in rows]
+    return [_view(row, reclaiming.get(row[0])) for row in rows]
 
 
-def _view(row: Sequence[Any], amounts: dict[str, int], reclaim: ReclaimView | None) -> ClaimView:
+def _view(row: Sequence[Any], reclaim: ReclaimView | None) -> ClaimView:
     ident, state, reason, node, object_id, priority, reclaimable, reservation, shortage, created = row[:10]
-    reclaim_id, deadline, by_project, by_object = row[10:]
+    amounts, reclaim_id, deadline, by_project, by_object = row[10:]
     return ClaimView(
         id=ident,
         state=ClaimState(state),
-        amounts=amounts,
+        amounts=read_amounts(amounts),
         reason="" if reason is None else orjson.loads(reason)["sentence"],
         leaving=None if deadline is None else Leaving(reclaim_id, deadline, by_project, by_object or None),
         deadline=reclaim.deadline if reclaim else None,
@@ -171,21 +175,12 @@ def _reclaims(tx: Connection, query: Select[*tuple[Any, ...]], values: dict[str,
     if not rows:
         return []
     leaving = tx.execute(_VICTIMS, {"ids": [row[0] for row in rows]}).all()
-    amounts = _amounts(tx, {row[1] for row in rows} | {row[1] for row in leaving})
     of: dict[str, list[VictimView]] = defaultdict(list)
-    for reclaim_id, claim_id, node_id, object_id in leaving:
-        of[reclaim_id].append(VictimView(claim_id, node_id, object_id, amounts[claim_id]))
-    return [_reclaim(row, amounts[row[1]], of[row[0]]) for row in rows]
+    for reclaim_id, claim_id, node_id, object_id, amounts in leaving:
+        of[reclaim_id].append(VictimView(claim_id, node_id, object_id, read_amounts(amounts)))
+    return [_reclaim(row, of[row[0]]) for row in rows]
 
 
-def _reclaim(row: Sequence[Any], amounts: dict[str, int], leaving: list[VictimView]) -> ReclaimView:
-    ident, claim_id, node_id, object_id, deadline, rule = row
-    return ReclaimView(ident, claim_id, node_id, object_id, deadline, rule, amounts, tuple(leaving))
-
-
-def _amounts(tx: Connection, claim_ids: Iterable[str]) -> dict[str, dict[str, int]]:
-    found: dict[str, dict[str, int]] = defaultdict(dict)
-    for ids in chunks(claim_ids):
-        for claim_id, resource, amount in tx.execute(_AMOUNTS_OF, {"ids": ids}):
-            found[claim_id][resource] = amount
-    return found
+def _reclaim(row: Sequence[Any], leaving: list[VictimView]) -> ReclaimView:
+    ident, claim_id, node_id, object_id, deadline, rule, amounts = row
+    return ReclaimView(ident, claim_id, node_id, object_id, deadline, rule, read_amounts(amounts), tuple(leaving))

@@ -12,7 +12,7 @@ from jeroboam.model.errors import Unavailable
 from jeroboam.store import ledger_schema as _ledger_schema  # noqa: F401  (its tables belong to the same metadata)
 from jeroboam.store import schema
 
-HEAD = "0002"
+HEAD = "0004"
 """The newest script in versions/."""
 
 METADATA = schema.metadata

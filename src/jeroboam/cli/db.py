@@ -1,0 +1,37 @@
+"""`jeroboam db copy`: what an installation remembers moves to another database."""
+
+from contextlib import ExitStack
+
+from jeroboam.cli import process
+from jeroboam.cli.errors import Refused
+from jeroboam.cli.progress import Progress
+from jeroboam.settings import FILE, Settings
+
+
+def copy(settings: Settings, url: str) -> None:
+    """Raises Refused while something runs on the data folder, Unavailable, Conflict (the target is not empty)."""
+    from jeroboam.store import copying
+    from jeroboam.store.database import Database
+
+    progress = Progress()
+    with ExitStack() as stack:
+        stack.enter_context(process.nobody_else(settings.data))
+        source = Database(settings.database_url)
+        stack.callback(source.close)
+        target = Database(url)
+        stack.callback(target.close)
+        if repr(source) == repr(target):
+            raise Refused("cannot copy a database to itself: give another with --to")
+        progress(f"from {source} to {target}")
+        for database in (source, target):
+            database.migrate()
+        copying.copy(source, target, lambda table, rows: progress(f"  {table}: {rows} rows"))
+    progress("copied; every counter adds up. The old database is as it was; to go on with the new one, write")
+    progress.plain(f"    database = {_quoted(url)}")
+    progress.plain(f"at the top of {settings.data / FILE}, and start again. A password is better in ~/.pgpass.")
+
+
+def _quoted(url: str) -> str:
+    from sqlalchemy import make_url
+
+    return '"' + make_url(url).render_as_string(hide_password=True) + '"'

@@ -1,0 +1,115 @@
+"""Requests that come at once share a commit, each with a verdict of its own.
+
+A request that finds nobody at work goes straight through, in its own thread. Those that come meanwhile queue; whoever
+is done lets the first of them carry out all that have come, in one transaction.
+"""
+
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from itertools import compress
+from typing import Any, Generic, TypeVar
+
+from sqlalchemy import Connection
+
+from jeroboam.model.errors import Unavailable
+from jeroboam.quota.decision import ADMITTED, Decision
+from jeroboam.store import ledger
+from jeroboam.store.database import Database
+from jeroboam.store.ledger import Asked
+
+T = TypeVar("T")
+
+MOST = 64
+"""In one transaction: those that wait for its end should not wait long."""
+
+Then = Callable[[Connection, Decision], T]
+"""What goes with a verdict in the same transaction, its answer the request's. What it raises undoes both."""
+
+
+@dataclass(slots=True)
+class _Waiting(Generic[T]):
+    asked: Asked
+    now: float
+    then: Then[T]
+    result: T | None = None
+    error: BaseException | None = None
+    done: bool = False
+    turn: threading.Lock = field(default_factory=threading.Lock)
+    """Held until the result is there, or it is this one's turn to lead."""
+
+
+class Admissions:
+    """Thread-safe. One for all of a process: requests share a commit only with others of the same."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._guard = threading.Lock()
+        self._queue: list[_Waiting[Any]] = []
+        self._led = False
+
+    def submit(self, asked: Asked, now: float, then: Then[T], *, alone: bool = False) -> T:
+        """The answer of `then`, committed. Raises what it raises, and Unavailable: then nothing is left of it.
+
+        `alone`: `then` does what two could not do at once.
+        """
+        if alone:
+            with self._database.write() as tx:
+                return then(tx, ledger.admit(tx, asked.request, asked.object_id, now))
+        waiting = _Waiting(asked, now, then)
+        waiting.turn.acquire()
+        with self._guard:
+            self._queue.append(waiting)
+            leads, self._led = not self._led, True
+        if not leads:
+            waiting.turn.acquire()
+        if not waiting.done:
+            self._lead()
+        if waiting.error is not None:
+            raise waiting.error
+        return waiting.result  # type: ignore[return-value]
+
+    def _lead(self) -> None:
+        with self._guard:
+            batch, self._queue = self._queue[:MOST], self._queue[MOST:]
+        try:
+            self._carry_out(batch)
+        finally:
+            with self._guard:
+                following = self._queue[0] if self._queue else None
+                self._led = following is not None
+            for waiting in batch:
+                waiting.done = True
+                waiting.turn.release()
+            if following is not None:
+                following.turn.release()
+
+    def _carry_out(self, batch: Sequence[_Waiting[Any]]) -> None:
+        try:
+            left = self._together(batch)
+        except Unavailable as error:
+            for waiting in batch:
+                waiting.error = error
+            return
+        except Exception:
+            # One of them cannot be: that one alone is to be told so.
+            left = batch
+        for waiting in left:
+            self._alone(waiting)
+
+    def _together(self, batch: Sequence[_Waiting[Any]]) -> Sequence[_Waiting[Any]]:
+        """Those that are plain, in one transaction; returns the others."""
+        with self._database.admit() as tx:
+            plain = ledger.admit_plain(tx, [waiting.asked for waiting in batch], batch[0].now)
+            for waiting in compress(batch, plain):
+                waiting.result = waiting.then(tx, ADMITTED)
+        return [waiting for waiting, yes in zip(batch, plain, strict=True) if not yes]
+
+    def _alone(self, waiting: _Waiting[Any]) -> None:
+        asked = waiting.asked
+        try:
+            with self._database.write() as tx:
+                decision = ledger.admit(tx, asked.request, asked.object_id, waiting.now)
+                waiting.result = waiting.then(tx, decision)
+        except BaseException as error:
+            waiting.error = error

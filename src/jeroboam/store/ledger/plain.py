@@ -1,0 +1,84 @@
+"""Admission of what is plain: it fits, and concerns nobody else. Many such requests cost little more than one.
+
+On PostgreSQL it is one round trip to a stored function (migrations/versions/v0004_quota_admit.sql); on SQLite the
+engine decides over the paths of all of them, and each counter is written once.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, select, text
+
+from jeroboam.quota import admission
+from jeroboam.quota.decision import Request
+from jeroboam.store.ledger import load
+from jeroboam.store.ledger.codecs import write_amounts
+from jeroboam.store.ledger.save import save
+from jeroboam.store.ledger_schema import claims
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A request, and the object that it pays for. `request.order` is not read: the later in a list, the newer."""
+
+    request: Request
+    object_id: str
+
+    @property
+    def plain(self) -> bool:
+        """Whether it may be plain: it takes from no reservation, and others may take from it."""
+        request = self.request
+        return request.reservation is None and request.reclaimable and all(a > 0 for a in request.amounts.values())
+
+
+_ADMIT = text(
+    "SELECT quota_admit(CAST(:ids AS text[]), CAST(:nodes AS text[]), CAST(:objects AS text[]), "
+    "CAST(:priorities AS int[]), CAST(:shortages AS text[]), CAST(:amounts AS text[]), :now)"
+)
+_KNOWN = select(claims.c.id).where(claims.c.id.in_(bindparam("ids", expanding=True)))
+
+
+def admit_plain(tx: Connection, asked: Sequence[Asked], now: float) -> list[bool]:
+    """Admits those that are plain, in their order. For each True: it is charged and written; False: ask `admit`.
+
+    Works in `db.admit()` as in `db.write()`.
+    """
+    first = {one.request.id: place for place, one in reversed(list(enumerate(asked)))}
+    places = [p for p, one in enumerate(asked) if one.plain and one.request.amounts and first[one.request.id] == p]
+    if not places:
+        return [False] * len(asked)
+    decide = _by_function if tx.dialect.name == "postgresql" else _by_engine
+    admitted = {p for p, yes in zip(places, decide(tx, [asked[p] for p in places], now), strict=True) if yes}
+    return [place in admitted for place in range(len(asked))]
+
+
+def _by_function(tx: Connection, asked: Sequence[Asked], now: float) -> list[bool]:
+    many = [one.request for one in asked]
+    values: dict[str, Any] = {
+        "ids": [request.id for request in many],
+        "nodes": [request.node_id for request in many],
+        "objects": [one.object_id for one in asked],
+        "priorities": [request.priority for request in many],
+        "shortages": [None if request.shortage is None else str(request.shortage) for request in many],
+        "amounts": [write_amounts(request.amounts) for request in many],
+        "now": now,
+    }
+    verdicts: list[bool] = tx.execute(_ADMIT, values).scalar_one()
+    return verdicts
+
+
+def _by_engine(tx: Connection, asked: Sequence[Asked], now: float) -> list[bool]:
+    seen = load.glance(tx, "", now)
+    if seen.reclaiming:
+        return [False] * len(asked)
+    known = set(tx.execute(_KNOWN, {"ids": [one.request.id for one in asked]}).scalars())
+    books = load.paths(tx, {one.request.node_id for one in asked})
+    verdicts = []
+    for order, one in enumerate(asked, seen.last_order + 1):
+        request = replace(one.request, order=order)
+        verdicts.append(request.id not in known and admission.admit(books.tree, request, now).outcome == "admitted")
+        books.objects[request.id] = one.object_id
+    if any(verdicts):
+        save(tx, books, now)
+    return verdicts

@@ -1,0 +1,108 @@
+"""What only PostgreSQL needs: the order of writers, snapshots for readers, and hearing of others' commits.
+
+All writers of an installation take one advisory lock for as long as their transaction lasts: admissions, which lock
+the counters that they touch row by row, share it; everything else has it alone, so that what is right with SQLite's
+one writer is right here too. Readers take none.
+"""
+
+import secrets
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+
+import psycopg
+import structlog
+from sqlalchemy import URL, Connection, create_engine, event
+
+from jeroboam.store.server import WRITER_SECONDS, unavailable
+
+log = structlog.get_logger(__name__)
+
+LOCK = 0x6A65726F
+"""The advisory lock's number; within a database there is one installation only."""
+CHANNEL = "jeroboam"
+CONNECT_SECONDS = 10
+QUIET_SECONDS = 0.5
+"""How long to wait for a notification before looking whether to stop."""
+AGAIN_SECONDS = 2.0
+"""How long until the next try to connect. Whoever waits polls meanwhile."""
+
+_SNAPSHOT = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+_ALONE = f"BEGIN; SELECT pg_advisory_xact_lock({LOCK})"
+_SHARED = f"BEGIN; SELECT pg_advisory_xact_lock_shared({LOCK})"
+_OPTIONS = (
+    f"-c lock_timeout={int(WRITER_SECONDS * 1000)}",
+    "-c idle_in_transaction_session_timeout=60000",  # whoever dies in the middle without a word holds nobody up
+    "-c client_min_messages=warning",
+    "-c jit=off",  # statements here are short
+)
+
+
+class Postgres:
+    """Any number of processes on any number of machines."""
+
+    def __init__(self, url: URL) -> None:
+        self._who = secrets.token_hex(8)  # our own commits are told within the process
+        self._url = url.set(drivername="postgresql+psycopg")
+        self._notify = f"; SELECT pg_notify('{CHANNEL}', '{self._who}')"  # sent by the commit, whenever it is asked for
+        self._engine = create_engine(
+            self._url,
+            pool_size=8,
+            max_overflow=-1,  # who waits for the advisory lock must not keep readers from a connection
+            pool_use_lifo=True,
+            isolation_level="AUTOCOMMIT",  # transactions begin by hand, in one round trip with what belongs to that
+            connect_args={"connect_timeout": CONNECT_SECONDS, "options": " ".join(_OPTIONS)},
+        )
+        event.listen(self._engine, "begin", _begin)
+
+    def reading(self) -> AbstractContextManager[Connection]:
+        return self._transaction(_SNAPSHOT)
+
+    def settled(self) -> AbstractContextManager[Connection]:
+        """The lock comes first and goes with the transaction: nobody is between taking a number and committing it."""
+        return self._transaction(_ALONE)
+
+    def writing(self, notify: bool) -> AbstractContextManager[Connection]:
+        return self._transaction(_ALONE + self._notify if notify else _ALONE)
+
+    def admitting(self) -> AbstractContextManager[Connection]:
+        return self._transaction(_SHARED + self._notify)
+
+    @contextmanager
+    def _transaction(self, begin: str) -> Iterator[Connection]:
+        with self._engine.connect().execution_options(jeroboam_begin=begin) as connection, connection.begin():
+            yield connection
+
+    def watch(self, notify: Callable[[], None], closed: threading.Event) -> None:
+        while not closed.is_set():
+            try:
+                self._listen(notify, closed)
+            except psycopg.Error as error:
+                log.warning("database.not_listening", reason=str(error).strip())
+                closed.wait(AGAIN_SECONDS)
+
+    def _listen(self, notify: Callable[[], None], closed: threading.Event) -> None:
+        plain = self._url.set(drivername="postgresql").render_as_string(hide_password=False)
+        with psycopg.connect(plain, autocommit=True, connect_timeout=CONNECT_SECONDS) as connection:
+            connection.execute(f"LISTEN {CHANNEL}")
+            notify()  # what was committed before we listened
+            while not closed.is_set():
+                heard = list(connection.notifies(timeout=QUIET_SECONDS, stop_after=1))
+                if any(note.payload != self._who for note in heard):
+                    notify()
+
+    def close(self) -> None:
+        self._engine.dispose()
+
+
+def _begin(connection: Connection) -> None:
+    driver = connection.connection.driver_connection
+    assert isinstance(driver, psycopg.Connection)
+    begin = connection.get_execution_options().get("jeroboam_begin")
+    if begin is None:
+        return  # SQLAlchemy's own, when it meets a server
+    try:
+        driver.execute(begin)
+    except psycopg.OperationalError as error:
+        connection.invalidate() if driver.closed else driver.rollback()
+        raise unavailable(str(error)) from error

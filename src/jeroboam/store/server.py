@@ -1,0 +1,54 @@
+"""What a database server has to do for the store, and how its failures are told."""
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from typing import Protocol
+
+from sqlalchemy import Connection
+from sqlalchemy.exc import DatabaseError, DBAPIError, InterfaceError, OperationalError
+
+from jeroboam.model.errors import Unavailable
+
+WRITER_SECONDS = 30.0
+"""How long a writer waits for its turn."""
+
+
+class Server(Protocol):
+    """What SQLite (sqlite.py) and PostgreSQL (postgres.py) each do in their own way."""
+
+    def watch(self, notify: Callable[[], None], closed: threading.Event) -> None:
+        """Calls `notify` when another process may have committed, until `closed` is set."""
+
+    def reading(self) -> AbstractContextManager[Connection]:
+        """A snapshot; never waits for a writer."""
+
+    def settled(self) -> AbstractContextManager[Connection]:
+        """A snapshot without anybody in the middle of writing: what was numbered before is there."""
+
+    def writing(self, notify: bool) -> AbstractContextManager[Connection]:
+        """Committed at the end, rolled back on any exception; nobody else writes meanwhile.
+
+        `notify`: other processes are told of the commit.
+        """
+
+    def admitting(self) -> AbstractContextManager[Connection]:
+        """As `writing`, beside others that admit only."""
+
+    def close(self) -> None: ...
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Failures of the database itself become Unavailable; mistakes of ours (integrity, SQL) stay what they are."""
+    try:
+        yield
+    except DBAPIError as error:
+        if isinstance(error, (OperationalError, InterfaceError)) or type(error) is DatabaseError:
+            raise unavailable(str(error.orig)) from error
+        raise
+
+
+def unavailable(cause: str) -> Unavailable:
+    said = " ".join(cause.split())
+    return Unavailable(f"cannot use the database: {said}; try again in some seconds, or see `jeroboam doctor`")

@@ -1,0 +1,128 @@
+"""Batches of requests: what the stored function, and the engine over a few paths, admit is what the engine admits that
+has everything in memory, and the counters that they write are the engine's.
+"""
+
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import ExitStack, suppress
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import Connection
+
+from jeroboam.quota import admission, limits
+from jeroboam.quota.decision import Request
+from jeroboam.quota.policy import Policy, Shortage
+from jeroboam.quota.reasons import QuotaConflict
+from jeroboam.quota.tree import ROOT, UNLIMITED, Limit, Tree
+from jeroboam.store import ledger
+from jeroboam.store.database import Database
+from jeroboam.store.ledger import Asked
+from tests import postgres
+from tests.store.cloud import ADMIN
+from tests.store.conftest import sqlite_url
+from tests.store.test_ledger_random import NODES, state
+
+RESOURCES = ("containers", "vcpus")
+few = st.integers(0, 6)
+limit = st.builds(Limit, st.just(UNLIMITED) | st.integers(0, 9), st.none() | few, st.none() | few)
+policy = st.builds(
+    Policy,
+    max_priority=st.none() | st.sampled_from((10, 60)),
+    reclaimable=st.none() | st.booleans(),
+    shortage=st.none() | st.sampled_from(Shortage),
+    grace_seconds=st.none() | st.just(5.0),
+)
+setting = st.tuples(st.sampled_from(tuple(NODES)), st.sampled_from(RESOURCES), limit, st.booleans())
+asking = st.tuples(
+    st.sampled_from(("a", "a", "b", "b", "c", "c", "org1", "nobody")),
+    st.dictionaries(
+        st.sampled_from((*RESOURCES * 3, "gpus")), st.sampled_from((1, 1, 1, 2, 0, 4)), min_size=1, max_size=3
+    ),
+    st.sampled_from((0, 50, 50, 50, 80)),
+)
+batches = st.lists(st.lists(asking, min_size=1, max_size=6), min_size=1, max_size=4)
+START = {"org1": 15, "org2": 9, "a": 8, "b": 7, "c": 8}
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def shared(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
+    with ExitStack() as stack:
+        if request.param == "sqlite":
+            url = sqlite_url(tmp_path_factory.mktemp("plain"))
+        else:
+            server = request.getfixturevalue("postgres_server")
+            url = stack.enter_context(postgres.a_database(server, postgres.TEMPLATE))
+        db = Database(url)
+        db.migrate()
+        yield db
+        db.close()
+
+
+def plant(tx: Connection) -> Tree:
+    """The same tree in the ledger and in memory."""
+    tree = Tree({})
+    ledger.set_capacity(tx, dict.fromkeys(RESOURCES, 24), 0.0)
+    limits.set_limits(tree, ROOT, {resource: Limit(24) for resource in RESOURCES})
+    for node, parent in NODES.items():
+        path = [node]
+        while path[-1] != "d":
+            path.append(NODES[path[-1]])
+        ledger.ensure_path(tx, [(ident, ident, "project") for ident in path])
+        limits.add_node(tree, node, node, parent)
+    for node, hard in {"d": UNLIMITED, **START}.items():
+        put(tx, tree, node, {resource: Limit(hard) for resource in RESOURCES}, Policy(), force=False)
+    return tree
+
+
+def put(tx: Connection, tree: Tree, node: str, new: dict[str, Limit], rules: Policy, force: bool) -> None:
+    with suppress(QuotaConflict):
+        limits.set_limits(tree, node, new, policy=rules, force=force)
+        ledger.set_node(tx, ADMIN, node, new, 0.0, policy=rules, force=force)
+
+
+class Undone(Exception):
+    """Ends the transaction of one example without a trace."""
+
+
+def test_a_batch_is_decided_as_the_engine_decides_one_after_the_other(shared: Database) -> None:
+    seen: Counter[str] = Counter()
+
+    @settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
+    @given(
+        st.lists(setting, max_size=3), st.lists(st.tuples(st.sampled_from(tuple(NODES)), policy), max_size=2), batches
+    )
+    def run(limit_changes: list[tuple], rules: list[tuple], many: list[list[tuple]]) -> None:  # type: ignore[type-arg]
+        with suppress(Undone), shared.write() as tx:
+            tree = plant(tx)
+            for node, resource, new, force in limit_changes:
+                put(tx, tree, node, {resource: new}, tree.nodes[node].policy, force)
+            for node, chosen in rules:
+                put(tx, tree, node, {}, chosen, force=False)
+            for nth, batch in enumerate(many):
+                asked = [
+                    Asked(Request(f"c{nth}.{place}", node, {r: a for r, a in amounts.items() if a}, priority), "object")
+                    for place, (node, amounts, priority) in enumerate(batch)
+                ]
+                admitted = ledger.admit_plain(tx, asked, 1.0)
+                expected = [alone(tree, one.request) for one in asked]
+                assert admitted == expected
+                seen["admitted"] += sum(expected)
+                seen["some of several"] += 0 < sum(expected) < len(expected)
+                seen["all of several"] += 1 < sum(expected) == len(expected)
+            assert state(ledger.tree(tx)) == state(tree)
+            raise Undone
+
+    run()
+    assert min(seen[what] for what in ("admitted", "some of several", "all of several")) >= 50, seen
+
+
+def alone(tree: Tree, request: Request) -> bool:
+    """Whether the engine admits it as it is, with nobody leaving; only then it is charged."""
+    if not request.amounts or admission.decide(tree, request, 1.0).outcome != "admitted":
+        return False
+    order = tree.last_order + 1
+    numbered = Request(request.id, request.node_id, request.amounts, request.priority, order=order)
+    firm = not tree.nodes[request.node_id].rules().reclaimable
+    return not firm and admission.admit(tree, numbered, 1.0).outcome == "admitted"

@@ -1,0 +1,136 @@
+"""What only PostgreSQL can do wrong: servers that go away, writers beside each other, notifications."""
+
+import signal
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from tempfile import mkdtemp
+
+import pytest
+from sqlalchemy import URL, Connection, text
+
+from jeroboam.model.errors import Unavailable
+from jeroboam.store import events, postgres
+from jeroboam.store.database import Database
+from tests import postgres as servers
+from tests.engine import wait_until
+from tests.store.build import an_event
+
+
+@pytest.fixture
+def url(postgres_server: URL) -> Iterator[str]:
+    with servers.a_database(postgres_server, servers.TEMPLATE) as made:
+        yield made
+
+
+@pytest.fixture
+def lonely_server() -> Iterator[Path]:
+    """The folder of a server that nobody else uses. Not below pytest's own: the path of a socket is short."""
+    folder = Path(mkdtemp(prefix="jeroboam-postgres-"))
+    folder.chmod(0o755)
+    servers.start(folder)
+    yield folder
+    servers.end(folder)
+
+
+def test_no_password_is_shown(caplog: pytest.LogCaptureFixture) -> None:
+    db = Database("postgresql://jeroboam:s3cret@127.0.0.1:1/jeroboam")
+    assert "s3cret" not in repr(db)
+    with pytest.raises(Unavailable) as refused:
+        db.ping()
+    assert "127.0.0.1" in str(refused.value)
+    assert "s3cret" not in str(refused.value)
+    db.signal.wait(0, 0)
+    wait_until(lambda: "not_listening" in caplog.text, "the listener has failed")
+    assert "s3cret" not in caplog.text
+    db.close()
+
+
+def test_two_that_start_at_once_on_nothing_make_one_installation(postgres_server: URL) -> None:
+    with servers.a_database(postgres_server) as url:
+        databases = [Database(url) for _ in range(4)]
+        threads = [threading.Thread(target=database.migrate) for database in databases]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert len({database.installation for database in databases}) == 1
+        for database in databases:
+            database.close()
+
+
+def test_a_crash_of_the_server_in_the_middle_is_unavailable_and_passes(lonely_server: Path) -> None:
+    db = Database(servers.url_of(lonely_server).render_as_string(hide_password=False))
+    db.migrate()
+    woken = threading.Event()
+    leave = db.signal.subscribe(woken.set)
+    with pytest.raises(Unavailable, match="try again"), db.write() as tx:
+        _append_and_crash(tx, lonely_server)
+    with pytest.raises(Unavailable), db.read():
+        pytest.fail("it has no business in here")
+    servers.start(lonely_server)
+    with db.write() as tx:
+        assert events.latest(tx) == 0
+        events.append(tx, an_event())
+    db.ping()
+    # The listener comes back, too, and tells of what it may have missed.
+    woken.clear()
+    assert woken.wait(10)
+    leave()
+    db.close()
+
+
+def _append_and_crash(tx: Connection, server: Path) -> None:
+    events.append(tx, an_event())
+    servers.stop(server, signal.SIGQUIT)
+
+
+def test_a_writer_waits_for_those_who_admit_and_they_wait_for_nobody_of_their_kind(db: Database) -> None:
+    order: list[str] = []
+    with db.admit(), db.admit():
+        writer = threading.Thread(target=_write, args=(db, order))
+        writer.start()
+        writer.join(0.2)
+        order.append("admitted")
+    writer.join()
+    assert order == ["admitted", "written"]
+
+
+def _write(db: Database, order: list[str]) -> None:
+    with db.write():
+        order.append("written")
+
+
+def test_a_settled_reader_waits_for_smaller_numbers_that_are_not_committed_yet(db: Database) -> None:
+    """Without that, whoever has seen 2 would never see 1."""
+    seen: list[int] = []
+    with db.admit() as slow:
+        events.append(slow, an_event())
+        with db.admit() as fast:
+            events.append(fast, an_event())
+        with db.read() as tx:
+            assert [event.seq for event in events.since(tx, 0, None, 10)] == [2]
+        reader = threading.Thread(target=_read_settled, args=(db, seen))
+        reader.start()
+        reader.join(0.2)
+        assert reader.is_alive()
+    reader.join()
+    assert seen == [1, 2]
+
+
+def _read_settled(db: Database, seen: list[int]) -> None:
+    with db.read(settled=True) as tx:
+        seen.extend(event.seq for event in events.since(tx, 0, None, 10))
+
+
+def test_a_writer_that_waits_too_long_is_told(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(postgres, "_OPTIONS", ("-c lock_timeout=50",))
+    db = Database(url)
+    with db.write(), pytest.raises(Unavailable, match="try again"), db.write():
+        pytest.fail("it has no business in here")
+    db.close()
+
+
+def test_commits_are_durable(db: Database) -> None:
+    with db.write() as tx:
+        assert tx.execute(text("SHOW synchronous_commit")).scalar() == "on"
