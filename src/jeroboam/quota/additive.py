@@ -49,7 +49,8 @@ def move(tree: Tree, own: Own, node_id: str, parent_id: str, now: float) -> None
 def restate(tree: Tree, own: Own, node: Node, force: bool) -> None:
     """Add up the hard_limits from `node` to the root. Raises QuotaConflict if what is held does not fit any more."""
     for at in node.path():
-        for resource, pool in own[at.id].items():
+        for resource in {**own[at.id], **at.allocated}:
+            pool = own[at.id].get(resource, 0)
             below = sum(owned(c, resource) for c in at.children.values())
             new = replace(at.limit(resource), hard=pool + below if pool >= 0 else pool)
             if new == at.limit(resource):

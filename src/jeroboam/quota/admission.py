@@ -76,7 +76,9 @@ def _as_it_stands(tree: Tree, claim: Claim) -> Decision:
     if claim.state is ClaimState.RECLAIMING:
         row = tree.reclaims[claim.id]
         return Decision("reclaiming", row.victims, reason, row.deadline)
-    return Decision("waiting" if claim.state is ClaimState.WAITING else "refused", reason=reason)
+    if claim.state is ClaimState.WAITING:
+        return Decision("waiting", reason=reason)
+    return Decision("refused", reason=reason or Reason("claim_ended", claim.node_id))
 
 
 def admit_now(tree: Tree, request: Request, now: float) -> Decision:

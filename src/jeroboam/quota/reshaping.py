@@ -69,8 +69,10 @@ class Reshaping:
             node = add_node(self.start.tree, f"/{name}", name, parent)
             self.start.ids[name] = node.id
             self.start.own[node.id] = {r: limit.hard for r, limit in node.limits.items()}
+            if self.start.additive:
+                additive.restate(self.start.tree, self.start.own, node, force=False)
 
-        return [attempt(self.report, {"project": name}, change)]
+        return [self._attempt(name, change)]
 
     def move(self, details: Any, where: Where, now: float) -> list[Result]:
         spec = mapping(details, where, {"project", "parent"})

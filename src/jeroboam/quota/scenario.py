@@ -11,7 +11,7 @@ from jeroboam.quota.policy import Policy, ReclaimFrom, Shortage, Strategy, Under
 from jeroboam.quota.tree import UNLIMITED, Amounts, Limit
 
 MAX_DEPTH = 32
-FINEST = 10**15
+FINEST = 10**18
 """No resource is divided finer."""
 
 HIGHEST = 2**31 - 1

@@ -6,6 +6,7 @@ from jeroboam.quota.reasons import Format, Help, Name, Reason
 
 _WHY = {
     "unknown_node": "cannot find the project {node} in the quota tree",
+    "claim_ended": "cannot admit this request again: it is over, or was evicted; ask under another id, or requeue it",
     "unknown_claim": "cannot find that claim",
     "unknown_reservation": "cannot draw from a reservation that {node} does not have",
     "unknown_resource": "cannot admit {resource}: no project from {node} to the cloud has a limit for it",

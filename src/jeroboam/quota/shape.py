@@ -53,6 +53,9 @@ def remove(tree: Tree, node_id: str, now: float = 0.0) -> Settled:
     for claim in claims:
         del tree.claims[claim.id]
         tree.dirty_claims.add(claim.id)
+    for reservation in [r for r in tree.reservations.values() if r.node_id == node_id]:  # nothing is left in them
+        del tree.reservations[reservation.id]
+        tree.dirty_reservations.add(reservation.id)
     _detach(tree, node)
     del tree.nodes[node_id]
     tree.dirty_nodes.add(node_id)

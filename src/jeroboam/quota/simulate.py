@@ -102,21 +102,22 @@ class Simulation:
         return results
 
     def _release(self, details: Any, where: Where) -> list[Result]:
-        results = []
-        for name in self._ids(details, where):
-            reservation = name in self.tree.reservations
-            if reservation:
-                end_reservation(self.tree, name)
-                settle(self.tree, self.now)
-            claim = self.tree.claims.get(name)
-            if claim is None and not reservation:
-                results.append(self.report.answer(name, Decision("refused", reason=Reason("unknown_claim"))))
-                continue
-            if not reservation:
-                release(self.tree, name, self.now)
-            state = ClaimState.RELEASED if claim is None or claim.reserves else claim.state
-            results.append({"id": name, "outcome": state.value, "victims": []})
-        return results
+        return [self._give_back(name) for name in self._ids(details, where)]
+
+    def _give_back(self, name: str) -> Result:
+        if name in self.tree.reservations:
+            end_reservation(self.tree, name)
+            settle(self.tree, self.now)
+            return {"id": name, "outcome": ClaimState.RELEASED.value, "victims": []}
+        claim = self.tree.claims.get(name)
+        if claim is None:
+            return self.report.answer(name, Decision("refused", reason=Reason("unknown_claim")))
+        release(self.tree, name, self.now)
+        state = ClaimState.RELEASED if claim.reserves else claim.state
+        result: Result = {"id": name, "outcome": state.value, "victims": []}
+        if state is ClaimState.REFUSED and isinstance(claim.reason, Reason):
+            result["reason"] = self.report.reason(claim.reason)
+        return result
 
     def _requeue(self, details: Any, where: Where) -> list[Result]:
         results = []

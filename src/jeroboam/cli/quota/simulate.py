@@ -1,12 +1,15 @@
 """`jeroboam quota simulate`: a file in, what would become of it out. The pure engine and a YAML parser, no more."""
 
 import json
+import re
 from typing import Any
 
 from jeroboam.cli.marked import BadFile, Value, content, line_of, plain, read
 from jeroboam.quota.forms import BadScenario
 from jeroboam.quota.report import Result
 from jeroboam.quota.simulate import simulate as play
+
+_PAIR = re.compile(rb"\\\\|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}")
 
 
 class Unusable(Exception):
@@ -33,9 +36,16 @@ def _answer(file: str) -> tuple[dict[str, Any], Result]:
     except ValueError:
         raise Unusable(f"cannot read {file!r}: no file can have that name") from None
     try:
-        return _played(read(written))
+        return _played(read(_PAIR.sub(_letter, written) if written.lstrip().startswith(b"{") else written))
     except BadFile as error:
         raise Unusable(f"cannot simulate {file}: {error}") from None
+
+
+def _letter(found: re.Match[bytes]) -> bytes:
+    """JSON may write a letter as two escapes, which YAML does not know; an escaped backslash stays what it is."""
+    if found[0] == rb"\\":
+        return found[0]
+    return str(json.loads(b'"' + found[0] + b'"')).encode()
 
 
 def _played(document: Value) -> tuple[dict[str, Any], Result]:

@@ -7,8 +7,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from sqlalchemy import make_url
-
 from jeroboam.cli.errors import Refused
 from jeroboam.cli.tables import show
 from jeroboam.settings import Settings
@@ -49,8 +47,8 @@ def _print(found: Sequence[ledger.Difference], form: str) -> None:
 @contextlib.contextmanager
 def _database(settings: Settings) -> Iterator[Database]:
     """The database of the data folder as it is: none is made, none is brought to this version."""
-    url = make_url(settings.database_url)
-    if url.get_backend_name() == "sqlite" and not Path(url.database or "").is_file():
+    file = settings.database_url.removeprefix("sqlite:///")
+    if file != settings.database_url and not Path(file).is_file():
         raise Refused(f"cannot verify the quota: there is no database in {settings.data}; give the folder with --data")
     db = Database(settings.database_url)
     try:
