@@ -15,12 +15,16 @@ from rich.console import Console
 from rich.table import Table
 from tests.engine import NoEngine
 
-from bench.figures import creating, engine, idle, reclaiming, requests, starting
+from bench.figures import creating, engine, idle, ledger, reclaiming, requests, starting
 from bench.result import Result
 from bench.workbench import Workbench, workbench
 
-PURE: dict[str, Callable[[bool], list[Result]]] = {"engine": engine.engine}
-"""What needs no workbench: told whether a look is enough."""
+ALONE: dict[str, Callable[[bool], list[Result]]] = {
+    "engine": engine.engine,
+    "sqlite": ledger.on_sqlite,
+    "postgres": ledger.on_postgres,
+}
+"""What needs no Docker Engine: told whether a look is enough."""
 
 # The one that leaves most behind comes last: an engine of our own ends with all that it has.
 FIGURES: dict[str, Callable[[Workbench], list[Result]]] = {
@@ -42,10 +46,10 @@ def say(text: str) -> None:
 def main() -> int:
     """0: every target is met. 1: one is missed. 2: nothing could be measured."""
     options = _options()
-    names = options.only or [*PURE, *FIGURES]
+    names = options.only or [*ALONE, *FIGURES]
     found: list[Result] = []
-    for name in [name for name in names if name in PURE]:
-        found += _measure(name, partial(PURE[name], options.quick))
+    for name in [name for name in names if name in ALONE]:
+        found += _measure(name, partial(ALONE[name], options.quick))
     try:
         if on_engine := [name for name in names if name in FIGURES]:
             with workbench(options.quick, say) as bench:
@@ -76,7 +80,7 @@ def _measure(name: str, figure: Callable[[], list[Result]]) -> list[Result]:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument(
-        "--only", action="append", choices=[*PURE, *FIGURES], metavar="NAME", help=", ".join([*PURE, *FIGURES])
+        "--only", action="append", choices=[*ALONE, *FIGURES], metavar="NAME", help=", ".join([*ALONE, *FIGURES])
     )
     parser.add_argument("--quick", action="store_true", help="fewer samples: a look, not a verdict")
     parser.add_argument("--output", type=Path, default=Path("bench.json"), help="[default: %(default)s]")

@@ -1,7 +1,8 @@
 """Requests that come at once share a commit, each with a verdict of its own.
 
 A request that finds nobody at work goes straight through, in its own thread. Those that come meanwhile queue; whoever
-is done lets the first of them carry out all that have come, in one transaction.
+is done lets the first of them carry out all that have come, in one transaction. Under load those that were just
+answered are on their way back with the next request: the first waits a moment for them, or they would just miss it.
 """
 
 import threading
@@ -22,6 +23,8 @@ T = TypeVar("T")
 
 MOST = 64
 """In one transaction: those that wait for its end should not wait long."""
+GATHER_SECONDS = 0.0005
+"""The moment: it ends early when as many have come as were there before. Who comes alone never waits."""
 
 Then = Callable[[Connection, Decision], T]
 """What goes with a verdict in the same transaction, its answer the request's. What it raises undoes both."""
@@ -47,6 +50,10 @@ class Admissions:
         self._guard = threading.Lock()
         self._queue: list[_Waiting[Any]] = []
         self._led = False
+        self._sizes = (0, 0)  # of the last two batches
+        self._gathered = threading.Lock()
+        self._gathered.acquire()
+        self._expected = 0
 
     def submit(self, asked: Asked, now: float, then: Then[T], *, alone: bool = False) -> T:
         """The answer of `then`, committed. Raises what it raises, and Unavailable: then nothing is left of it.
@@ -61,17 +68,34 @@ class Admissions:
         with self._guard:
             self._queue.append(waiting)
             leads, self._led = not self._led, True
+            if len(self._queue) == self._expected:
+                self._expected = 0
+                self._gathered.release()
         if not leads:
             waiting.turn.acquire()
         if not waiting.done:
+            self._gather()
             self._lead()
         if waiting.error is not None:
             raise waiting.error
         return waiting.result  # type: ignore[return-value]
 
+    def _gather(self) -> None:
+        with self._guard:
+            expected = max(self._sizes)
+            if len(self._queue) >= expected:
+                return
+            self._expected = expected
+        came = self._gathered.acquire(timeout=GATHER_SECONDS)
+        with self._guard:
+            if not came and self._expected == 0:
+                self._gathered.acquire()  # they came in the very moment in which the wait ended
+            self._expected = 0
+
     def _lead(self) -> None:
         with self._guard:
             batch, self._queue = self._queue[:MOST], self._queue[MOST:]
+            self._sizes = (self._sizes[1], len(batch))
         try:
             self._carry_out(batch)
         finally:
