@@ -118,10 +118,10 @@ class Cloud:
             ledger.ensure_path(tx, [("default", "Default", "domain")])
         credentials = CredentialStore(self.database, self.box)
         self.controller = ContainerController(self.database, self.engine, self.settings, credentials, self.now)
-        services = Services(
+        self.services = Services(
             self.settings, self.database, self.engine, self.table, self.table, Policy(None), self.box, self.now
         )
-        self.app = create_app(services)
+        self.app = create_app(self.services)
         config = uvicorn.Config(
             self.app,
             port=port,

@@ -8,7 +8,7 @@ from fastapi.routing import APIRoute
 
 from jeroboam.api.routing import ANYBODY, PUBLIC, GuardedRoute, Routes
 from jeroboam.identity.rules import RULES
-from tests.api.cloud import IMAGE, MANAGER, MEMBER, Cloud, User
+from tests.api.cloud import ADMIN, IMAGE, MANAGER, MEMBER, READER, Cloud, User
 
 MISSING = "0b5ffbb9-6b54-4d0b-8c2e-2f3d6e1f0c11"
 
@@ -46,12 +46,14 @@ def routes(cloud: Cloud) -> Iterator[GuardedRoute]:
             yield route
 
 
-def ask(user: User, route: GuardedRoute, **values: str) -> Any:
+def ask(user: User, route: GuardedRoute, also: str = "", **values: str) -> Any:
+    """`also`: a parameter of the query, beside those that the route needs."""
     (method,) = route.methods - {"HEAD"}
     path = route.path.format(**{"ident": MISSING, "request_id": "req-1", "reservation_id": "r1", **values})
     body = BODIES.get((method, route.path))
     version = {"OpenStack-API-Version": "container 1.10"} if path.endswith("/rename") else {}
-    return user.ask(method, path + QUERIES.get(path.rsplit("/", 1)[-1], ""), body, headers=version)
+    query = QUERIES.get(path.rsplit("/", 1)[-1], "")
+    return user.ask(method, path + (f"{query or '?'}&{also}" if also else query), body, headers=version)
 
 
 def test_every_route_has_a_rule_that_exists(cloud: Cloud) -> None:
@@ -126,6 +128,53 @@ def test_what_is_anothers_looks_like_what_is_not_there(cloud: Cloud, user: User)
             walked += 1
     assert walked > 60
     assert user.show(uuid)["status"] == "Running"
+
+
+CALLERS: dict[str, dict[str, Any]] = {
+    "a reader of the system": {"roles": READER, "system": True, "domain_id": None},
+    "a member of the system": {"roles": MEMBER, "system": True, "domain_id": None},
+    "a reader of the system, from a project": {"roles": READER, "system": True, "project": True},
+    "a reader of the domain": {"roles": READER},
+    "a member of the domain": {"roles": MEMBER},
+    "a manager of the domain": {"roles": MANAGER},
+    "a manager of another domain": {"roles": MANAGER, "domain_id": "elsewhere"},
+    "an admin of another project": {"roles": ADMIN, "project": True},
+}
+
+
+@pytest.mark.parametrize("also", ["", "all_projects=true"])
+@pytest.mark.parametrize("who", CALLERS)
+def test_nobody_does_to_anothers_container_what_the_routes_rule_does_not_allow(
+    cloud: Cloud, user: User, who: str, also: str
+) -> None:
+    """Whatever the scope of the token, and from however many projects the container is looked up."""
+    caller = dict(CALLERS[who])
+    asker = cloud.user(cloud.project() if caller.pop("project", False) else None, **caller)
+    owner = {"project_id": user.project_id, "ancestors": ("default", "root")}
+    policy, known = cloud.services.policy, cloud.table.callers[asker.token]
+    uuid = user.run(command=["sleep", "inf"], interactive=True)["uuid"]
+    walked = 0
+    for route in routes(cloud):
+        if "/containers/{ident}" not in route.path or route.rule == ANYBODY or policy.allows(known, route.rule, owner):
+            continue
+        answer = ask(asker, route, also, ident=uuid)
+        unknown_parameter = also and answer.status_code == 400 and "all_projects" in answer.text
+        assert unknown_parameter or answer.status_code in (403, 404), f"{route.methods} {route.path}: {answer.text}"
+        walked += 1
+    assert walked > 4
+    shown = user.show(uuid)
+    assert (shown["status"], shown["generation"]) == ("Running", 1)
+
+
+def test_those_whom_both_rules_allow_delete_in_every_project(cloud: Cloud, user: User) -> None:
+    uuid = user.create()["uuid"]
+    cloud.work()
+    admin = cloud.user(None, ADMIN, system=True, domain_id=None)
+    path = f"/container/v1/containers/{uuid}?all_projects=true"
+    assert admin.ask("GET", path).status_code == 200
+    assert admin.ask("DELETE", path).status_code == 204
+    cloud.work()
+    assert user.ask("GET", f"/container/v1/containers/{uuid}").status_code == 404
 
 
 def test_lists_counts_and_events_hold_nothing_of_others(cloud: Cloud, user: User) -> None:
