@@ -9,6 +9,8 @@ import orjson
 from starlette.responses import Response
 
 JSON = "application/json"
+LAST = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC).timestamp()
+"""The last second that has a date."""
 
 
 def json(content: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
@@ -21,8 +23,8 @@ def nothing(status: int = 204) -> Response:
 
 
 def iso(at: float) -> str:
-    """ISO 8601 in UTC, whole seconds."""
-    return _iso(int(at))
+    """ISO 8601 in UTC, whole seconds; what lies beyond the calendar is its end: showing a thing must never fail."""
+    return _iso(int(min(at, LAST)))
 
 
 # A list shows the same few times again and again, and writing one takes longer than the rest of a container's view.

@@ -17,6 +17,8 @@ from jeroboam.store import ledger
 
 routes = Routes("/quota/v1", "quota")
 
+LATEST = datetime(9999, 12, 31, tzinfo=UTC).timestamp()
+"""Later ones have no date in every zone."""
 ReservationId = Annotated[str, Path(max_length=64)]
 
 
@@ -74,10 +76,11 @@ def extend_reservation(
     ctx: Ctx, ident: NodeIdent, reservation_id: ReservationId, body: Annotated[schema.ExtendBody, Body()]
 ) -> Response:
     place = places.locate(ctx, ident)
-    _find(ctx, place, reservation_id)
+    _check_known(ctx, place, reservation_id)
     with ctx.services.database.write() as tx, places.worded(ctx, tx, place):
         ledger.extend_reservation(tx, places.actor(ctx), reservation_id, _until(ctx, body.until), ctx.now)
-    return json(_find(ctx, place, reservation_id))
+        extended = _shown(ledger.reservation(tx, reservation_id), place)
+    return json(extended)
 
 
 @routes.route(
@@ -91,17 +94,16 @@ def extend_reservation(
 def release_reservation(ctx: Ctx, ident: NodeIdent, reservation_id: ReservationId) -> Response:
     """What was drawn from it stays as ordinary use."""
     place = places.locate(ctx, ident)
-    _find(ctx, place, reservation_id)
+    _check_known(ctx, place, reservation_id)
     with ctx.services.database.write() as tx, places.worded(ctx, tx, place):
         ledger.release_reservation(tx, places.actor(ctx), reservation_id, ctx.now)
     return nothing()
 
 
-def _find(ctx: Context, place: Place, reservation_id: str) -> dict[str, Any]:
+def _check_known(ctx: Context, place: Place, reservation_id: str) -> None:
     with ctx.services.database.read() as tx:
-        for found in ledger.reservations(tx, place.id):
-            if found.id == reservation_id:
-                return _shown(found, place)
+        if any(found.id == reservation_id for found in ledger.reservations(tx, place.id)):
+            return
     raise NotFound(f"cannot find reservation {reservation_id[:64]!r} of {place.name}; list them to see what there is")
 
 
@@ -125,5 +127,7 @@ def _until(ctx: Context, text: str | None) -> float | None:
     except (ValueError, OverflowError):
         raise Malformed(f"cannot read {text!r} as a time: write ISO 8601, as 2026-12-31T12:00:00Z") from None
     if until <= ctx.now:
-        raise Malformed(f"cannot reserve until {text}: that is past")
+        raise Malformed(f"cannot reserve until {text}: that is past; name a time to come")
+    if until >= LATEST:
+        raise Malformed(f"cannot reserve until {text}: the calendar ends there; leave `until` out for no end")
     return until
