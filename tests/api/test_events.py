@@ -71,6 +71,16 @@ def test_a_stream_is_resumed_without_a_gap(user: User) -> None:
         assert [stream.next()["name"], stream.next()["name"]] == ["one", "two"]
 
 
+@pytest.mark.parametrize("number", ["9" * 20, str(2**53), "-1", "1.5", "x"])
+def test_a_number_that_no_event_has_is_refused_at_the_door(user: User, number: str) -> None:
+    for answer in (
+        user.ask("GET", "/events/v1", headers={"Last-Event-ID": number}, stream=True),
+        user.ask("GET", f"/events/v1?since={number}", stream=True),
+    ):
+        assert answer.status_code == 400
+        assert answer.json()["detail"].startswith("cannot ")
+
+
 def test_one_object_can_be_followed(user: User) -> None:
     uuid = user.create("one")["uuid"]
     user.create("two")

@@ -225,6 +225,38 @@ def test_malformed_settings_are_refused(org: Organisation, body: dict[str, Any])
     assert answer.status_code == 400, answer.text
 
 
+@pytest.mark.parametrize(
+    "node",
+    [
+        {"hard_limit": {"containers": 2**64}},
+        {"hard_limit": {"containers": 2**53}},
+        {"hard_limit": {"containers": 1e25}},
+        {"hard_limit": {"containers": "9e99"}},
+        {"hard_limit": {"containers": -2}},
+        {"lend_limit": {"containers": 2**64}},
+        {"borrow_limit": {"containers": 1e25}},
+        {"child_defaults": {"hard_limit": {"containers": 2**64}}},
+        {"weight": -1},
+        {"weight": 10**7},
+        {"policy": {"max_priority": -5}},
+        {"policy": {"max_priority": 101}},
+        {"policy": {"max_priority": 49.5}},
+        {"policy": {"max_priority": 2**64}},
+        {"policy": {"grace_seconds": -1}},
+        {"policy": {"grace_seconds": 86401}},
+        {"policy": {"grace_seconds": 1e25}},
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("query", ["", "?dry_run=true"])
+def test_a_document_takes_no_more_than_a_setting(org: Organisation, node: dict[str, Any], query: str) -> None:
+    body = {"document": {"id": org.id, "children": [{"name": "team1", **node}]}}
+    answer = org.manager.ask("POST", f"/quota/v1/apply{query}", body)
+    assert answer.status_code == 400, answer.text
+    assert answer.json()["detail"].startswith("cannot ")
+    assert org.team1.ask("GET", NODE).json()["hard_limit"]["containers"] == 8
+
+
 def test_zuns_quotas_are_a_view_of_the_node(cloud: Cloud, org: Organisation) -> None:
     org.fill(org.team1, 1)
     path = f"/container/v1/quotas/{org.team1.project_id}"

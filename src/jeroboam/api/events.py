@@ -138,7 +138,7 @@ async def follow_events(
     ctx: Ctx,
     shared: Common,
     query: Annotated[Wanted, Query()],
-    last_event_id: Annotated[str | None, Header(max_length=20)] = None,
+    last_event_id: Annotated[_Number | None, Header()] = None,
 ) -> Response:
     """Server-sent events from `since` or Last-Event-ID on (else from now on), until the token expires."""
     whose = await run_in_threadpool(projects_of, ctx, query)
@@ -146,9 +146,7 @@ async def follow_events(
     owner = ctx.caller.scope_id or ctx.caller.user_id
     if shared.followers.total() >= STREAMS or shared.followers[owner] >= PER_PROJECT:
         raise Unavailable("cannot follow events: too many do already; close some, or read /events/v1/history")
-    since = query.since
-    if last_event_id is not None and last_event_id.isascii() and last_event_id.isdigit():
-        since = int(last_event_id)
+    since = query.since if last_event_id is None else last_event_id
     if since is None:
         since = await run_in_threadpool(_latest, ctx.services.database)
     stream = _stream(ctx, shared.followers, query, whose, since, owner)

@@ -15,7 +15,7 @@ from typing import Any
 
 from jeroboam.model.errors import Malformed
 from jeroboam.quota.limits import change_node
-from jeroboam.quota.policy import Policy
+from jeroboam.quota.policy import MAX_GRACE, MAX_PRIORITY, MAX_WEIGHT, Policy
 from jeroboam.quota.reasons import QuotaConflict
 from jeroboam.quota.scenario import mapping, number, policy, sequence, text
 from jeroboam.quota.settling import settle
@@ -107,8 +107,8 @@ def _nodes(node: Node, document: Any, where: tuple[str | int, ...]) -> Iterator[
     yield _Wanted(
         node,
         _limits(node, spec, where),
-        number(spec["weight"], (*where, "weight")) if spec.get("weight") is not None else None,
-        policy(spec["policy"], (*where, "policy")) if spec.get("policy") is not None else None,
+        number(spec["weight"], (*where, "weight"), 0, MAX_WEIGHT) if spec.get("weight") is not None else None,
+        _policy(spec["policy"], (*where, "policy")) if spec.get("policy") is not None else None,
         _defaults(spec["child_defaults"], (*where, "child_defaults"))
         if spec.get("child_defaults") is not None
         else None,
@@ -135,6 +135,18 @@ def _limits(node: Node, spec: Mapping[str, Any], where: tuple[str | int, ...]) -
         for resource, value in mapping(spec.get(word) or {}, (*where, word)).items():
             found.setdefault(resource, {})[key] = _units(value, key, (*where, word, resource))
     return {r: _merged(node.limit(r), changes) for r, changes in found.items()}
+
+
+def _policy(spec: Any, where: tuple[str | int, ...]) -> Policy:
+    """Within the ranges that a setting of a node has: the simulator, which reads policies too, knows none."""
+    found = policy(spec, where)
+    if found.grace_seconds is not None:
+        number(found.grace_seconds, (*where, "grace_seconds"), 0, MAX_GRACE)
+    if found.max_priority is not None:
+        exact = number(spec["max_priority"], (*where, "max_priority"), 0, MAX_PRIORITY)
+        if exact.denominator != 1:
+            raise Malformed(f"cannot apply the document: {'.'.join(map(str, where))}.max_priority: should be whole")
+    return found
 
 
 def _defaults(spec: Any, where: tuple[str | int, ...]) -> dict[str, Limit]:

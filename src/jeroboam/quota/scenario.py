@@ -8,6 +8,7 @@ from math import lcm
 from typing import Any
 
 from jeroboam.model.errors import Malformed
+from jeroboam.model.quantities import MAX
 from jeroboam.quota.policy import Policy, ReclaimFrom, Shortage, Strategy, Undershoot, WithinProject
 from jeroboam.quota.tree import UNLIMITED, Amounts, Limit
 
@@ -42,14 +43,17 @@ def sequence(value: Any, where: Where) -> list[Any]:
     return value
 
 
-def number(value: Any, where: Where) -> Fraction:
-    """A finite number, written as one or as text (0.5, "1/2")."""
+def number(value: Any, where: Where, least: int = -MAX, most: int = MAX) -> Fraction:
+    """A finite number from `least` to `most`, written as one or as text (0.5, "1/2")."""
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         raise BadScenario(where, "should be a number")
     written = str(value)
     if not _NUMBER.fullmatch(written):
         raise BadScenario(where, "should be a finite number of at most 18 digits")
-    return Fraction(written)
+    found = Fraction(written)
+    if not least <= found <= most:
+        raise BadScenario(where, f"should be from {least} to {most}")
+    return found
 
 
 def text(value: Any, where: Where) -> str:
