@@ -2,7 +2,7 @@
 
 import ipaddress
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Annotated, Any
 
 from fastapi import Depends, Request
@@ -27,6 +27,7 @@ class Context:
     request_id: str
     version: int
     now: float
+    token: str = field(default="", repr=False)
 
     @property
     def project_id(self) -> str:
@@ -47,13 +48,24 @@ def target(project_id: str | None, ancestors: Sequence[str]) -> Mapping[str, Any
     return {"project_id": project_id, "ancestors": tuple(ancestors)}
 
 
-async def authenticate(services: Services, scope: Scope) -> Caller:
-    """Raises Unauthenticated, Unavailable. A token that is known takes no thread."""
+def token_of(scope: Scope) -> str:
+    """What the request shows. Raises Unauthenticated where it shows nothing."""
     token = next((value for name, value in scope["headers"] if name == _TOKEN), b"").decode("latin-1")
     if not token:
         raise Unauthenticated(ABSENT)
+    return token
+
+
+async def authenticate(services: Services, token: str) -> Caller:
+    """Raises Unauthenticated, Unavailable. A token that is known takes no thread."""
     caller = services.tokens.cached(token)
     return caller if caller is not None else await run_in_threadpool(services.tokens.validate, token)
+
+
+async def again(ctx: Context) -> Context:
+    """The same request as if it came now: what stays open asks again who it is for. Raises as `authenticate` does."""
+    caller = await authenticate(ctx.services, ctx.token)
+    return replace(ctx, caller=caller, now=ctx.services.clock())
 
 
 async def _current(request: Request) -> Context:

@@ -12,7 +12,7 @@ from fastapi.routing import APIRoute
 from pydantic import BaseModel, ConfigDict
 
 from jeroboam.api.bodies import JsonRequest
-from jeroboam.api.context import KEY, Context, authenticate, is_local
+from jeroboam.api.context import KEY, Context, authenticate, is_local, token_of
 from jeroboam.api.services import Services
 from jeroboam.api.shared import Shared
 from jeroboam.identity.rules import RULES
@@ -98,8 +98,10 @@ class GuardedRoute(APIRoute):
 
     async def _enter(self, services: Services, request: Request) -> Context:
         scope = request.scope
-        caller = await authenticate(services, scope)
-        context = Context(services, caller, self.rule, scope["request_id"], scope.get("version", 1), services.clock())
+        token = token_of(scope)
+        caller = await authenticate(services, token)
+        version, now = scope.get("version", 1), services.clock()
+        context = Context(services, caller, self.rule, scope["request_id"], version, now, token)
         if self.rule != ANYBODY and self.target != "handler":
             context.check(caller.project_id)
         return context

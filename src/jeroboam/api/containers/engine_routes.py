@@ -98,7 +98,7 @@ async def attach(ctx: Ctx, shared: Common, ident: Ident) -> Response:
 
 
 def _ticket(ctx: Context, shared: Shared, reached: Reached, exec_id: str | None) -> str:
-    return shared.tickets.issue(reached.obj.id, ctx.caller.user_id, exec_id, ctx.now)
+    return shared.tickets.issue(reached.obj.id, ctx.token, exec_id, ctx.now)
 
 
 @routes.route(
