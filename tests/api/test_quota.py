@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.api.cloud import ADMIN, MANAGER, MEMBER, READER, Cloud, User
+from tests.api.cloud import ADMIN, IMAGE, MANAGER, MEMBER, READER, Cloud, User
 
 NODE = "/quota/v1/nodes/self"
 UNITS = {"containers": 1, "vcpus": 250, "memory": 256}
@@ -145,6 +145,20 @@ def test_would_it_fit_and_if_not_why_not(org: Organisation) -> None:
     mine = org.team1.ask("POST", "/quota/v1/dry-run", {"amounts": {"containers": 8}}).json()
     assert (mine["outcome"], mine["victims"]) == ("reclaiming", 4)
     assert org.team1.ask("GET", "/quota/v1/claims").json()["claims"] == []
+
+
+@pytest.mark.parametrize(("most", "counts"), [(100, 50), (30, 30), (0, 0)])
+def test_a_low_maximum_of_priorities_locks_nobody_out(cloud: Cloud, org: Organisation, most: int, counts: int) -> None:
+    node = f"/quota/v1/nodes/{org.team1.project_id}"
+    assert org.manager.ask("PATCH", node, {"policy": {"max_priority": most}}).status_code == 200
+    assert org.team1.ask("POST", "/quota/v1/dry-run", {"amounts": UNITS}).json()["outcome"] == "admitted"
+    org.team1.create("plain")
+    assert org.team1.ask("GET", "/quota/v1/claims").json()["claims"][0]["priority"] == counts
+    manager = cloud.user(org.team1.project_id, MANAGER)
+    assert manager.ask("POST", f"{NODE}/reservations", {"amounts": UNITS}).status_code == 201
+    above = {"name": "above", "image": IMAGE, "hints": {"priority": str(most + 1)}}
+    refused = org.team1.ask("POST", "/container/v1/containers", above)
+    assert refused.status_code == (400 if most == 100 else 403)
 
 
 def test_reservations_are_made_drawn_extended_and_released(cloud: Cloud, org: Organisation) -> None:

@@ -125,7 +125,8 @@ class Link:
 class QuotaSpec:
     """What a claim is made of, beside cpu and memory."""
 
-    priority: int = 50
+    priority: int | None = None
+    """None: the usual one, or the most that the project's node allows."""
     shortage: str = "refuse"
     reservation: str | None = None
     reclaimable: bool = True

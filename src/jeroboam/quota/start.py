@@ -19,7 +19,7 @@ from jeroboam.quota.scenario import (
     sequence,
     text,
 )
-from jeroboam.quota.tree import DEFAULT_PRIORITY, ROOT, Amounts, Claim, Limit, Node, Reservation, Tree
+from jeroboam.quota.tree import ROOT, Amounts, Claim, Limit, Node, Reservation, Tree
 
 NODE = {
     "name",
@@ -143,7 +143,7 @@ class Start:
             raise BadScenario((*where, "count"), f"should be 1 to {MANY}")
         node_id = self.node_id(spec.get("project"), (*where, "project"))
         amounts = {r: a for r, a in self.units.amounts(spec.get("amount"), (*where, "amount")).items() if a}
-        priority = int(number(spec.get("priority", DEFAULT_PRIORITY), (*where, "priority")))
+        named = int(number(spec["priority"], (*where, "priority"))) if "priority" in spec else None
         at = number(spec.get("at", 0), (*where, "at"))
         try:
             shortage = Shortage(spec.get("shortage", self.tree.nodes[node_id].rules().shortage))
@@ -156,7 +156,7 @@ class Start:
                 f"{name}{number_}" if "count" in spec else name,
                 node_id,
                 dict(amounts),
-                priority,
+                self.tree.nodes[node_id].priority(named),
                 age(at, self.order),
                 reclaimable=bool(spec.get("reclaimable", True)),
                 reservation=drawn,

@@ -101,7 +101,7 @@ class ExtendBody(Body):
 class DryRunBody(Body):
     node: NodeId = "self"
     amounts: Annotated[dict[Resource, Amount], Field(min_length=1, max_length=64)]
-    priority: Annotated[StrictInt, Field(ge=0, le=MAX_PRIORITY)] = 50
+    priority: Annotated[StrictInt, Field(ge=0, le=MAX_PRIORITY)] | None = None
     shortage: Shortage | None = None
     reservation: Annotated[str, Field(max_length=64)] | None = None
     reclaimable: StrictBool = True

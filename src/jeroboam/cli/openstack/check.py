@@ -42,14 +42,16 @@ class Check(ShowOne):
         parser.add_argument(
             "--resource", metavar="RESOURCE=AMOUNT", action=Gather, help=f"Anything else: {AMOUNTS} (repeatable)"
         )
-        parser.add_argument("--priority", metavar="0..100", type=int, choices=range(101), default=50)
+        parser.add_argument("--priority", metavar="0..100", type=int, choices=range(101))
         parser.add_argument("--reservation", metavar="ID", help="Draw from this reservation of the project")
         parser.add_argument("--wait", action="store_true", help="Ask as one that waits where it does not fit")
         parser.add_argument("--not-reclaimable", action="store_true", help="Ask as one that may not be reclaimed")
 
     def take_action(self, parsed_args: argparse.Namespace) -> Rows:
         amounts = asked(parsed_args)
-        body = {"amounts": amounts, "priority": parsed_args.priority, "reclaimable": not parsed_args.not_reclaimable}
+        body = {"amounts": amounts, "reclaimable": not parsed_args.not_reclaimable}
+        if parsed_args.priority is not None:
+            body["priority"] = parsed_args.priority
         if parsed_args.reservation:
             body["reservation"] = parsed_args.reservation
         if parsed_args.wait:
