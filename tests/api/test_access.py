@@ -196,6 +196,49 @@ def test_members_do_not_follow_others_events(user: User, flag: str) -> None:
     assert flag == "below" or answer.status_code == 403
 
 
+SCOPES: dict[str, tuple[dict[str, Any], dict[str, int]]] = {
+    "an admin of the system": ({"roles": ADMIN, "system": True, "domain_id": None}, {"all": 200, "own": 403}),
+    "a reader of the system": ({"roles": READER, "system": True, "domain_id": None}, {"all": 200, "own": 403}),
+    "an admin from a project": ({"roles": ADMIN, "system": True, "project": True}, {"all": 200, "own": 200}),
+    "a manager of the domain": ({"roles": MANAGER}, {"all": 403, "own": 403}),
+    "a member of a project": ({"roles": MEMBER, "project": True}, {"all": 403, "own": 200}),
+    "one without a role": ({"roles": (), "project": True}, {"all": 403, "own": 403}),
+}
+
+
+@pytest.mark.parametrize("path", ["/container/v1/containers", "/container/v1/registries"])
+@pytest.mark.parametrize("who", SCOPES)
+def test_a_list_asks_the_one_rule_that_is_meant(cloud: Cloud, user: User, who: str, path: str) -> None:
+    fields, expected = dict(SCOPES[who][0]), SCOPES[who][1]
+    user.create()
+    user.ask("POST", "/container/v1/registries", {"registry": {"domain": "r.example"}})
+    asker = cloud.user(cloud.project() if fields.pop("project", False) else None, **fields)
+    everything, own = asker.ask("GET", f"{path}?all_projects=true"), asker.ask("GET", path)
+    assert {"all": everything.status_code, "own": own.status_code} == expected
+    assert (str(user.project_id) in everything.text) == (expected["all"] == 200)
+    assert str(user.project_id) not in own.text
+
+
+BELOW: dict[str, tuple[dict[str, Any], int]] = {
+    "a manager of the domain": ({"roles": MANAGER}, 200),
+    "a member of the domain": ({"roles": MEMBER}, 403),
+    "a manager of another domain": ({"roles": MANAGER, "domain_id": "elsewhere"}, 403),
+    "a reader of the system": ({"roles": READER, "system": True, "domain_id": None}, 200),
+    "a manager of a project with none below it": ({"roles": MANAGER, "project": True}, 200),
+    "a member of a project with none below it": ({"roles": MEMBER, "project": True}, 200),
+}
+
+
+@pytest.mark.parametrize("who", BELOW)
+def test_what_is_below_is_heard_by_those_above_in_every_scope(cloud: Cloud, user: User, who: str) -> None:
+    fields, status = dict(BELOW[who][0]), BELOW[who][1]
+    uuid = user.create()["uuid"]
+    asker = cloud.user(cloud.project() if fields.pop("project", False) else None, **fields)
+    answer = asker.ask("GET", f"/events/v1/history?below=true&object={uuid}&limit=1000")
+    assert answer.status_code == status, answer.text
+    assert (uuid in answer.text) == (who == "a manager of the domain")
+
+
 def test_tokens_of_other_scopes_have_no_project(cloud: Cloud) -> None:
     system = cloud.user(None, MEMBER, system=True)
     answer = system.ask("POST", "/container/v1/containers", {"image": IMAGE})

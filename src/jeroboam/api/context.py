@@ -40,6 +40,14 @@ class Context:
         """Raises Forbidden unless the route's rule (or `rule`) allows it on what this project owns."""
         self.services.policy.check(self.caller, rule or self.rule, target(project_id, ancestors))
 
+    def listed(self, all_projects: bool) -> str | None:
+        """Whose things a list shows: the token's project's, or everybody's (None) where the rule for that allows it.
+
+        One rule is asked and not both: a token of the system reads everything and has no project. Raises Forbidden.
+        """
+        self.check(self.caller.project_id, rule="container:list_all_projects" if all_projects else None)
+        return None if all_projects else self.project_id
+
     def allows(self, rule: str, project_id: str | None, ancestors: Sequence[str] = ()) -> bool:
         return self.services.policy.allows(self.caller, rule, target(project_id, ancestors))
 

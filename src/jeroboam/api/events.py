@@ -99,20 +99,15 @@ def _known(value: Any, whose: Collection[str] | None) -> Any:
 def projects_of(ctx: Context, wanted: Wanted) -> Collection[str] | None:
     """Whose events this caller gets; None: everybody's. Raises Forbidden."""
     scope = ctx.caller.scope_id
-    ctx.check(scope)
-    if wanted.all:
-        ctx.services.policy.check(ctx.caller, "container:list_all_projects", {"project_id": scope})
-        return None
-    if not wanted.below:
-        return [ctx.project_id]
+    if not wanted.below or wanted.all:
+        project_id = ctx.listed(wanted.all)
+        return None if project_id is None else [project_id]
     with ctx.services.database.read() as tx:
-        below = ledger.below(tx, scope or "")
+        nodes = ledger.below(tx, scope or "")
         # The rule is asked about a node below: those above it may, its own members' rights are not enough.
-        for node in below:
-            if node != scope:
-                ctx.check(node, ledger.ancestors(tx, node))
-                break
-    return below
+        node = next((node for node in nodes if node != scope), scope)
+        ctx.check(node, ledger.ancestors(tx, node) if node is not None else ())
+    return nodes
 
 
 @routes.route("GET", "/history", rule="events:list", answers={200: EventsDocument}, target="handler")
