@@ -252,9 +252,6 @@ def _check_together(spec: ContainerSpec) -> None:
         _check_place(place)
     if len({posixpath.normpath(place) for place in places}) < len(places):
         raise Malformed("cannot mount twice at one place: give each destination once")
-    names = [network.network for network in spec.networks]
-    if len(set(names)) < len(names):
-        raise Malformed("cannot join a network twice: give each once")
     if spec.ports and not spec.networks:
         raise Malformed("cannot publish ports of a container without a network: leave nets=none out")
     if len({link.alias for link in spec.links}) < len(spec.links):
