@@ -147,6 +147,33 @@ def test_injected_files_are_capped(user: User) -> None:
     refused(user, {"image": IMAGE, "mounts": [{"type": "bind", "source": large, "destination": "/x"}]}, text="at most")
 
 
+_FILE = base64.b64encode(b"x" * 60_000).decode()
+LARGE: list[dict[str, Any]] = [
+    {"environment": {f"E{n}": "x" * 100_000 for n in range(3)}},
+    {"environment": {f"E{n}": "" for n in range(60_000)}},
+    {"environment": {"E": "\u00fc" * 131_072}, "labels": {"l": "x"}},
+    {"labels": {f"l{n}": "x" * 100_000 for n in range(3)}},
+    {"command": ["x" * 100_000] * 3},
+    {"mounts": [{"type": "bind", "source": _FILE, "destination": f"/f{n}"} for n in range(4)]},
+    {
+        "environment": {"E": "x" * 100_000},
+        "labels": {"l": "x" * 100_000},
+        "mounts": [{"type": "bind", "source": _FILE, "destination": "/f"}],
+    },
+]
+
+
+@pytest.mark.parametrize("fields", LARGE, ids=lambda fields: "+".join(fields))
+def test_a_definition_is_capped_as_a_whole(user: User, fields: dict[str, Any]) -> None:
+    assert "together at most" in refused(user, {"image": IMAGE, **fields})["detail"]
+
+
+def test_three_files_and_a_large_variable_are_no_trouble(user: User) -> None:
+    mounts = [{"type": "bind", "source": _FILE, "destination": f"/f{n}"} for n in range(2)]
+    user.create("web", environment={"E": "x" * 90_000}, mounts=mounts)
+    assert len(user.show("web")["environment"]["E"]) == 90_000
+
+
 RAW: list[tuple[bytes, str]] = [
     (b"", "cannot read the request"),
     (b"{", "JSON"),

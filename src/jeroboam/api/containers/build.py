@@ -32,6 +32,8 @@ LEAST_MEMORY = 6
 """MiB: no engine takes less."""
 LEAST_VCPUS = 10
 """Thousandths: no engine takes less."""
+DEFINITION_LIMIT = 256 << 10
+"""Bytes of what a client may fill freely, together. Files count as they are sent, in base64."""
 COMMAND_IS_LIST = 20
 TTY_IS_OWN_FIELD = 36
 _SYSTEM = ("/proc", "/sys", "/dev")
@@ -245,8 +247,22 @@ def _check_place(place: str) -> None:
         raise Malformed(f"cannot mount at {place[:80]}: choose a plain folder of the container")
 
 
+def _check_size(spec: ContainerSpec) -> None:
+    """Raises Malformed: a definition is read at every turn, and a thousand of them in one list."""
+    texts = [*spec.command, *spec.entrypoint, *(file.content for file in spec.files)]
+    for pairs in (spec.environment, spec.labels):
+        texts += [*pairs, *pairs.values()]
+    size = sum(len(text.encode()) for text in texts)
+    if size > DEFINITION_LIMIT:
+        raise Malformed(
+            f"cannot create a container with {size} bytes of environment, labels, command and files: "
+            f"{DEFINITION_LIMIT} together at most; put more into the image, or into a volume"
+        )
+
+
 def _check_together(spec: ContainerSpec) -> None:
     """What is wrong only beside something else. Raises Malformed."""
+    _check_size(spec)
     places = [*(v.destination for v in spec.volumes), *(t.destination for t in spec.tmpfs)]
     for place in [*places, *(f.destination for f in spec.files)]:
         _check_place(place)
