@@ -162,6 +162,7 @@ async def stats(ctx: Ctx, shared: Common, ident: Ident) -> Response:
     answers={200: documents.ArchiveDocument},
     errors=(404, 409),
     target="handler",
+    large=True,
 )
 async def get_archive(
     ctx: Ctx, shared: Common, ident: Ident, query: Annotated[schema.ArchiveQuery, Query()]
