@@ -29,7 +29,9 @@ from jeroboam.backends.docker import DockerBackend
 from jeroboam.backends.errors import BackendError, Permanent
 
 JEROBOAM = Path(sys.executable).with_name("jeroboam")
+LIBRARY = Path(__file__).with_name("lib.sh")
 IMAGE = "busybox:latest"
+IMAGE_ID = "image.id"
 # Process 1 has no default signal handlers: without the trap each stop would take its whole time-out.
 COMMAND = ["sh", "-c", "trap 'exit 0' TERM; while :; do sleep 1; done"]
 GRACE_SECONDS = 5
@@ -108,8 +110,11 @@ def start_server(data: Path) -> None:
     os.environ["OS_CLIENT_CONFIG_FILE"] = str(data / "clouds.yaml")
 
 
-def provide_image(url: str) -> None:
-    """Pulled where a registry can be reached, otherwise made from Debian's busybox-static."""
+def provide_image(url: str, noted: Path) -> None:
+    """Pulled where a registry can be reached, otherwise made from Debian's busybox-static.
+
+    The id of one that was not there before goes into `noted`: `make clean` removes that one and no other.
+    """
     backend = DockerBackend("demo", url, "demo")
     try:
         if backend.image_id(IMAGE):
@@ -117,19 +122,24 @@ def provide_image(url: str) -> None:
         try:
             with Status(f"pulling {IMAGE}", console=console):
                 backend.pull(IMAGE, None)
-            return say(f"pulled {IMAGE}")
+            say(f"pulled {IMAGE}")
         except BackendError:
             say(f"no registry can be reached: making {IMAGE} from Debian's busybox-static")
+            make_image(url)
+        noted.write_text(f"{backend.image_id(IMAGE)}\n")
     finally:
         backend.close()
+
+
+def make_image(url: str) -> None:
     try:
         import_busybox(url, IMAGE)
     except Permanent:
-        say("installing busybox-static")
-        sudo = [] if os.geteuid() == 0 else ["sudo"]
-        subprocess.run(
-            [*sudo, "apt-get", "install", "-y", "-qq", "--no-install-recommends", "busybox-static"], check=True
-        )
+        install = f". {LIBRARY} && install_missing busybox-static:/no/such/file"
+        if subprocess.run(["bash", "-euo", "pipefail", "-c", install], check=False).returncode:
+            raise DemoFailed(
+                "there is no image to run: the lines above say why busybox-static was not installed"
+            ) from None
         import_busybox(url, IMAGE)
 
 
@@ -263,7 +273,7 @@ def main() -> None:
     data = Path(os.environ["JEROBOAM_DATA"]).absolute()
     url = os.environ["JEROBOAM_ENGINE__URL"]
     start_server(data)
-    provide_image(url)
+    provide_image(url, data.parent / IMAGE_ID)
     system, org, team1, team2 = (Cloud.of(name) for name in ("jeroboam-system", "org", "team1", "team2"))
     clear((team1, team2))
     set_limits(system, org, (team1, team2))

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # A Docker Engine for the demo, in the folder that DIR names.
 #   scripts/engine.sh start DIR   uses one that answers, or installs and starts one; prints its URL
+#   scripts/engine.sh wake DIR    starts the one that `start` started again, if there is one and it does not answer
 #   scripts/engine.sh stop DIR    ends the one that `start` started, and removes its data
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -116,6 +117,7 @@ clear_chains() { # Docker leaves its packet filter rules behind; they are of no 
 
 case $action in
 start) start ;;
+wake) [ ! -d "$folder/data" ] || answers "$own" || start_own >/dev/null ;;
 stop) stop ;;
-*) fail "usage: scripts/engine.sh start|stop DIR" ;;
+*) fail "usage: scripts/engine.sh start|wake|stop DIR" ;;
 esac

@@ -5,6 +5,7 @@ Nested settings are written `[engine] url = ...` in the file and `JEROBOAM_ENGIN
 """
 
 import os
+import re
 import socket
 from ipaddress import IPv4Network
 from pathlib import Path
@@ -195,6 +196,17 @@ class Settings(BaseSettings):
     @property
     def database_url(self) -> str:
         return self.database or f"sqlite:///{self.data / 'jeroboam.sqlite'}"
+
+    @property
+    def database_file(self) -> Path | None:
+        """The file of an SQLite database; None where a server keeps it."""
+        kind, _, file = self.database_url.partition(":///")
+        return Path(file.partition("?")[0]) if kind.partition("+")[0] == "sqlite" else None
+
+    @property
+    def database_shown(self) -> str:
+        """The URL without its password."""
+        return re.sub(r"(://[^:/@]*):[^@]*@", r"\1:***@", self.database_url)
 
     @property
     def identity_url(self) -> str:

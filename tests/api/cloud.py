@@ -4,8 +4,8 @@ import socket
 import threading
 import time
 import uuid
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +38,8 @@ LATEST = {"OpenStack-API-Version": "container 1.40"}
 class Table:
     """Tokens and projects, as Keystone would know them."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self.clock = clock
         self.callers: dict[str, Caller] = {}
         self.places: dict[str, Place] = {"default": Place("default", "Default", "domain", True)}
 
@@ -46,10 +47,10 @@ class Table:
         return None
 
     def validate(self, token: str) -> Caller:
-        try:
-            return self.callers[token]
-        except KeyError:
-            raise Unauthenticated(REFUSED) from None
+        caller = self.callers.get(token)
+        if caller is None or self.clock() >= caller.expires_at:
+            raise Unauthenticated(REFUSED)
+        return caller
 
     def path(self, project_id: str) -> tuple[Place, ...]:
         found: list[Place] = []
@@ -98,7 +99,7 @@ class User:
 
 
 class Cloud:
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, policy: Policy | None = None) -> None:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             port = probe.getsockname()[1]
@@ -107,7 +108,7 @@ class Cloud:
         self.database = Database(self.settings.database_url)
         self.database.migrate()
         self.engine = FakeBackend(installation=self.database.installation, images=[IMAGE])
-        self.table = Table()
+        self.table = Table(self.now)
         self.box = SecretBox.at(folder / "secrets.key")
         self.offset = 0.0
         self.http = requests.Session()
@@ -118,10 +119,10 @@ class Cloud:
             ledger.ensure_path(tx, [("default", "Default", "domain")])
         credentials = CredentialStore(self.database, self.box)
         self.controller = ContainerController(self.database, self.engine, self.settings, credentials, self.now)
-        services = Services(
-            self.settings, self.database, self.engine, self.table, self.table, Policy(None), self.box, self.now
+        self.services = Services(
+            self.settings, self.database, self.engine, self.table, self.table, policy or Policy(), self.box, self.now
         )
-        self.app = create_app(services)
+        self.app = create_app(self.services)
         config = uvicorn.Config(
             self.app,
             port=port,
@@ -179,6 +180,13 @@ class Cloud:
         }
         self.table.callers[token] = Caller(**fields)
         return User(self, token, project_id)
+
+    def change(self, user: User, fields: Mapping[str, Any] | None) -> None:
+        """What Keystone says of the user's token from now on; None: it is revoked."""
+        if fields is None:
+            del self.table.callers[user.token]
+        else:
+            self.table.callers[user.token] = replace(self.table.callers[user.token], **fields)
 
     def tenant(self, **limits: int) -> User:
         """A member of a new project."""

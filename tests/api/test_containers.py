@@ -1,5 +1,7 @@
 """Containers from their creation to their end, as Zun's API words it."""
 
+from uuid import uuid4
+
 import pytest
 
 from jeroboam.backends.errors import Temporary
@@ -219,6 +221,53 @@ def test_networks_are_attached_listed_and_detached(cloud: Cloud, user: User) -> 
     assert user.ask("POST", f"{ROUTE}/{uuid}/network_detach?network=back").status_code == 202
     cloud.work()
     assert set(user.show(uuid)["addresses"]) == {"default"}
+
+
+def test_a_network_is_taken_by_the_id_that_it_is_shown_by(cloud: Cloud, user: User) -> None:
+    uuid = user.run(command=["sleep", "inf"], nets=[{"network": "front"}, {"network": "back"}])["uuid"]
+    listed = {n["name"]: n["uuid"] for n in user.ask("GET", "/container/v1/networks").json()["networks"]}
+
+    def joined() -> set[str]:
+        cloud.work()
+        return {n["net_id"] for n in user.ask("GET", f"{ROUTE}/{uuid}/network_list").json()["networks"]}
+
+    assert joined() == set(listed.values())
+    for verb, then in (("detach", {listed["front"]}), ("attach", set(listed.values()))):
+        answer = user.ask("POST", f"{ROUTE}/{uuid}/network_{verb}?network={listed['back']}")
+        assert answer.status_code == 202, answer.text
+        assert joined() == then
+    again = user.ask("POST", f"{ROUTE}/{uuid}/network_attach?network={listed['back']}")
+    assert (again.status_code, "to back: it is on this network" in again.json()["detail"]) == (409, True)
+    other = user.run("other", command=["sleep", "inf"], nets=[{"network": listed["back"]}])
+    assert set(other["addresses"]) == {"back"}
+    assert {n["name"] for n in user.ask("GET", "/container/v1/networks").json()["networks"]} == {"front", "back"}
+
+
+@pytest.mark.parametrize("whose", ["nobody's", "another project's"])
+def test_an_id_that_is_no_network_of_the_project_makes_none(cloud: Cloud, user: User, whose: str) -> None:
+    other = cloud.tenant()
+    other.create("theirs", nets=[{"network": "secret"}])
+    ident = other.ask("GET", "/container/v1/networks").json()["networks"][0]["uuid"]
+    ident = ident if whose == "another project's" else str(uuid4())
+    user.create("web", nets=[{"network": "mine"}])
+    for answer in (
+        user.ask("POST", ROUTE, {"image": IMAGE, "nets": [{"network": ident}]}),
+        user.ask("POST", f"{ROUTE}/web/network_attach?network={ident}"),
+        user.ask("POST", f"{ROUTE}/web/network_detach?network={ident}"),
+    ):
+        assert answer.status_code == 400, answer.text
+        assert answer.json()["detail"].startswith(f"cannot find the network {ident}")
+        assert "secret" not in answer.text
+    assert [n["name"] for n in user.ask("GET", "/container/v1/networks").json()["networks"]] == ["mine"]
+
+
+def test_one_network_is_not_joined_twice_by_its_name_and_its_id(user: User) -> None:
+    user.create("web", nets=[{"network": "mine"}])
+    ident = user.ask("GET", "/container/v1/networks").json()["networks"][0]["uuid"]
+    body = {"image": IMAGE, "nets": [{"network": "mine"}, {"network": ident}]}
+    answer = user.ask("POST", ROUTE, body)
+    assert answer.status_code == 400
+    assert "twice" in answer.json()["detail"]
 
 
 def test_a_fixed_address_lies_in_the_network(user: User) -> None:

@@ -3,13 +3,15 @@
 import base64
 import http.client
 import io
+import socket
 import tarfile
 import threading
 
 import pytest
 
-from jeroboam.api import engine
+from jeroboam.api import engine, respond
 from jeroboam.api.bodies import LARGE_PER_PROJECT
+from jeroboam.api.respond import PIECE
 from jeroboam.backends.errors import Permanent, Temporary
 from tests.api.cloud import LATEST, Cloud, User
 from tests.engine import wait_until
@@ -106,6 +108,63 @@ def test_an_archive_may_be_larger_than_other_bodies(cloud: Cloud, user: User, we
     data = base64.b64encode(buffer.getvalue()).decode()
     assert len(data) > cloud.settings.api.max_body
     assert user.ask("POST", f"{ROUTE}/{web}/put_archive?path=/tmp", {"data": data}).status_code == 200
+
+
+def large_file(user: User, web: str, size: int) -> str:
+    """The path to read it from, once it is there."""
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as tar:
+        entry = tarfile.TarInfo("large")
+        entry.size = size
+        tar.addfile(entry, io.BytesIO(bytes(size)))
+    data = base64.b64encode(buffer.getvalue()).decode()
+    assert user.ask("POST", f"{ROUTE}/{web}/put_archive?path=/tmp", {"data": data}).status_code == 200
+    return f"{ROUTE}/{web}/get_archive?path=/tmp/large"
+
+
+@pytest.mark.parametrize("size", [0, 1000, PIECE * 3 // 4, 2 * PIECE, (2 << 20) + 1])
+def test_an_archive_comes_whole_however_many_pieces_it_takes(user: User, web: str, size: int) -> None:
+    answer = user.ask("GET", large_file(user, web, size))
+    assert len(answer.content) == int(answer.headers["Content-Length"])
+    with tarfile.open(fileobj=io.BytesIO(base64.b64decode(answer.json()["data"]))) as tar:
+        assert tar.getmember("large").size == size
+
+
+def reading_nothing(user: User, path: str) -> socket.socket:
+    """A client that asks and does not read."""
+    client = socket.socket()
+    client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    client.connect(("127.0.0.1", user.cloud.settings.api.port))
+    head = {"Host": "here", "X-Auth-Token": user.token, **LATEST}
+    lines = [f"GET {path} HTTP/1.1", *(f"{name}: {value}" for name, value in head.items()), "", ""]
+    client.sendall("\r\n".join(lines).encode())
+    return client
+
+
+def test_archives_on_their_way_out_are_counted_until_they_are_read(cloud: Cloud, user: User, web: str) -> None:
+    path = large_file(user, web, 12 << 20)
+    large = cloud.app.state.shared.large
+    clients = [reading_nothing(user, path) for _ in range(LARGE_PER_PROJECT)]
+    assert all(client.recv(12) == b"HTTP/1.1 200" for client in clients)
+    assert large._open.total() == LARGE_PER_PROJECT
+    assert user.ask("GET", path).status_code == 503
+    other = cloud.tenant()
+    other.run("web", command=["sleep", "inf"])
+    assert other.ask("GET", large_file(other, "web", 1000)).status_code == 200
+    for client in clients:
+        client.close()
+    wait_until(lambda: not large._open, "their places are free again")
+    assert user.ask("GET", path).status_code == 200
+
+
+def test_who_does_not_read_an_archive_is_given_up(
+    cloud: Cloud, user: User, web: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(respond, "ANSWER_SECONDS", 0.2)
+    client = reading_nothing(user, large_file(user, web, 12 << 20))
+    assert client.recv(12) == b"HTTP/1.1 200"
+    wait_until(lambda: not cloud.app.state.shared.large._open, "its place is free again")
+    client.close()
 
 
 def test_archives_that_dawdle_leave_room_for_others(cloud: Cloud, user: User, web: str) -> None:

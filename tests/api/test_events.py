@@ -9,7 +9,7 @@ import pytest
 import requests
 
 from jeroboam.api import events
-from tests.api.cloud import MANAGER, Cloud, User
+from tests.api.cloud import MANAGER, MEMBER, Cloud, User
 
 ROUTE = "/container/v1/containers"
 
@@ -71,6 +71,16 @@ def test_a_stream_is_resumed_without_a_gap(user: User) -> None:
         assert [stream.next()["name"], stream.next()["name"]] == ["one", "two"]
 
 
+@pytest.mark.parametrize("number", ["9" * 20, str(2**53), "-1", "1.5", "x"])
+def test_a_number_that_no_event_has_is_refused_at_the_door(user: User, number: str) -> None:
+    for answer in (
+        user.ask("GET", "/events/v1", headers={"Last-Event-ID": number}, stream=True),
+        user.ask("GET", f"/events/v1?since={number}", stream=True),
+    ):
+        assert answer.status_code == 400
+        assert answer.json()["detail"].startswith("cannot ")
+
+
 def test_one_object_can_be_followed(user: User) -> None:
     uuid = user.create("one")["uuid"]
     user.create("two")
@@ -118,6 +128,50 @@ def test_a_stream_ends_with_its_token(cloud: Cloud, user: User) -> None:
         assert stream.next()["event"] == "expired"
         with pytest.raises(EOFError):
             stream.next()
+
+
+TAKEN_BACK: dict[str, dict[str, Any] | None] = {
+    "the token is revoked": None,
+    "the token is expired": {"expires_at": 0.0},
+    "the role is gone": {"roles": frozenset()},
+}
+
+
+@pytest.mark.parametrize("change", TAKEN_BACK.values(), ids=TAKEN_BACK)
+def test_a_stream_ends_when_what_it_was_opened_with_is_taken_back(
+    cloud: Cloud, user: User, change: dict[str, Any] | None
+) -> None:
+    reader = cloud.user(user.project_id)
+    with Following(reader) as stream:
+        user.create("before")
+        assert stream.next()["name"] == "before"
+        cloud.change(reader, change)
+        user.create("after")
+        assert stream.next()["event"] == "expired"
+        with pytest.raises(EOFError):
+            stream.next()
+
+
+def test_a_manager_who_is_none_any_more_hears_nothing_from_below(cloud: Cloud) -> None:
+    org = cloud.project("org")
+    team, manager = cloud.user(cloud.project("team", parent=org)), cloud.user(org, MANAGER)
+    with Following(manager, "?below=true") as stream:
+        team.create("before")
+        assert stream.next()["name"] == "before"
+        cloud.change(manager, {"roles": frozenset(MEMBER)})
+        team.create("after")
+        assert stream.next()["event"] == "expired"
+
+
+def test_a_project_that_comes_later_is_heard_too(cloud: Cloud) -> None:
+    org = cloud.project("org")
+    manager = cloud.user(org, MANAGER)
+    with Following(manager, "?below=true") as stream:
+        cloud.user(cloud.project("late", parent=org)).create("web")
+        event = stream.next()
+        while event["type"] != "created":
+            event = stream.next()
+        assert event["name"] == "web"
 
 
 def test_streams_are_bounded_per_project(user: User) -> None:

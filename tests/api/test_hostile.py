@@ -94,7 +94,6 @@ FIELDS: list[tuple[dict[str, Any], str]] = [
     ({"hints": {"priority": 5}}, "hints"),
     ({"nonsense": 1}, "nonsense"),
     ({"security_groups": ["default"]}, "security groups"),
-    ({"runtime": "runsc"}, "runtime"),
     ({"disk": 5}, "disk"),
     ({"host": "other"}, "the only one"),
     ({"availability_zone": "mars"}, "the only one"),
@@ -113,6 +112,7 @@ def test_bad_fields_are_refused_with_a_sentence(user: User, fields: dict[str, An
 PRIVILEGES: list[dict[str, Any]] = [
     {"privileged": True},
     {"privileged": "true"},
+    {"runtime": "runsc"},
     {"cap_add": ["SYS_ADMIN"]},
     {"devices": ["/dev/kmsg"]},
     {"security_opt": ["seccomp=unconfined"]},
@@ -127,6 +127,8 @@ PRIVILEGES: list[dict[str, Any]] = [
     {"nets": [{"network": "host"}]},
     {"nets": [{"network": "container:abc"}]},
     {"mounts": [{"source": "/etc", "destination": "/x"}]},
+    {"mounts": [{"source": "/", "destination": "/x"}]},
+    {"mounts": [{"source": "/run/docker.sock", "destination": "/x"}]},
     {"mounts": [{"source": "../etc", "destination": "/x"}]},
 ]
 
@@ -145,6 +147,33 @@ def test_an_update_is_no_way_around(user: User) -> None:
 def test_injected_files_are_capped(user: User) -> None:
     large = base64.b64encode(b"x" * 70_000).decode()
     refused(user, {"image": IMAGE, "mounts": [{"type": "bind", "source": large, "destination": "/x"}]}, text="at most")
+
+
+_FILE = base64.b64encode(b"x" * 60_000).decode()
+LARGE: list[dict[str, Any]] = [
+    {"environment": {f"E{n}": "x" * 100_000 for n in range(3)}},
+    {"environment": {f"E{n}": "" for n in range(60_000)}},
+    {"environment": {"E": "\u00fc" * 131_072}, "labels": {"l": "x"}},
+    {"labels": {f"l{n}": "x" * 100_000 for n in range(3)}},
+    {"command": ["x" * 100_000] * 3},
+    {"mounts": [{"type": "bind", "source": _FILE, "destination": f"/f{n}"} for n in range(4)]},
+    {
+        "environment": {"E": "x" * 100_000},
+        "labels": {"l": "x" * 100_000},
+        "mounts": [{"type": "bind", "source": _FILE, "destination": "/f"}],
+    },
+]
+
+
+@pytest.mark.parametrize("fields", LARGE, ids=lambda fields: "+".join(fields))
+def test_a_definition_is_capped_as_a_whole(user: User, fields: dict[str, Any]) -> None:
+    assert "together at most" in refused(user, {"image": IMAGE, **fields})["detail"]
+
+
+def test_three_files_and_a_large_variable_are_no_trouble(user: User) -> None:
+    mounts = [{"type": "bind", "source": _FILE, "destination": f"/f{n}"} for n in range(2)]
+    user.create("web", environment={"E": "x" * 90_000}, mounts=mounts)
+    assert len(user.show("web")["environment"]["E"]) == 90_000
 
 
 RAW: list[tuple[bytes, str]] = [

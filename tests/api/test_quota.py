@@ -147,6 +147,20 @@ def test_would_it_fit_and_if_not_why_not(org: Organisation) -> None:
     assert org.team1.ask("GET", "/quota/v1/claims").json()["claims"] == []
 
 
+@pytest.mark.parametrize(("most", "counts"), [(100, 50), (30, 30), (0, 0)])
+def test_a_low_maximum_of_priorities_locks_nobody_out(cloud: Cloud, org: Organisation, most: int, counts: int) -> None:
+    node = f"/quota/v1/nodes/{org.team1.project_id}"
+    assert org.manager.ask("PATCH", node, {"policy": {"max_priority": most}}).status_code == 200
+    assert org.team1.ask("POST", "/quota/v1/dry-run", {"amounts": UNITS}).json()["outcome"] == "admitted"
+    org.team1.create("plain")
+    assert org.team1.ask("GET", "/quota/v1/claims").json()["claims"][0]["priority"] == counts
+    manager = cloud.user(org.team1.project_id, MANAGER)
+    assert manager.ask("POST", f"{NODE}/reservations", {"amounts": UNITS}).status_code == 201
+    above = {"name": "above", "image": IMAGE, "hints": {"priority": str(most + 1)}}
+    refused = org.team1.ask("POST", "/container/v1/containers", above)
+    assert refused.status_code == (400 if most == 100 else 403)
+
+
 def test_reservations_are_made_drawn_extended_and_released(cloud: Cloud, org: Organisation) -> None:
     manager = cloud.user(org.team1.project_id, MANAGER)
     path = f"{NODE}/reservations"
@@ -250,6 +264,38 @@ def test_a_node_appears_when_its_project_is_first_asked_about(cloud: Cloud, org:
 def test_malformed_settings_are_refused(org: Organisation, body: dict[str, Any]) -> None:
     answer = org.manager.ask("PATCH", f"/quota/v1/nodes/{org.team1.project_id}", body)
     assert answer.status_code == 400, answer.text
+
+
+@pytest.mark.parametrize(
+    "node",
+    [
+        {"hard_limit": {"containers": 2**64}},
+        {"hard_limit": {"containers": 2**53}},
+        {"hard_limit": {"containers": 1e25}},
+        {"hard_limit": {"containers": "9e99"}},
+        {"hard_limit": {"containers": -2}},
+        {"lend_limit": {"containers": 2**64}},
+        {"borrow_limit": {"containers": 1e25}},
+        {"child_defaults": {"hard_limit": {"containers": 2**64}}},
+        {"weight": -1},
+        {"weight": 10**7},
+        {"policy": {"max_priority": -5}},
+        {"policy": {"max_priority": 101}},
+        {"policy": {"max_priority": 49.5}},
+        {"policy": {"max_priority": 2**64}},
+        {"policy": {"grace_seconds": -1}},
+        {"policy": {"grace_seconds": 86401}},
+        {"policy": {"grace_seconds": 1e25}},
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("query", ["", "?dry_run=true"])
+def test_a_document_takes_no_more_than_a_setting(org: Organisation, node: dict[str, Any], query: str) -> None:
+    body = {"document": {"id": org.id, "children": [{"name": "team1", **node}]}}
+    answer = org.manager.ask("POST", f"/quota/v1/apply{query}", body)
+    assert answer.status_code == 400, answer.text
+    assert answer.json()["detail"].startswith("cannot ")
+    assert org.team1.ask("GET", NODE).json()["hard_limit"]["containers"] == 8
 
 
 def test_zuns_quotas_are_a_view_of_the_node(cloud: Cloud, org: Organisation) -> None:

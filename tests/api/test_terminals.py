@@ -1,10 +1,12 @@
 """Terminals over websockets, with the library that Zun's client uses."""
 
 import base64
+from typing import Any
 
 import pytest
 import websocket
 
+from jeroboam.api.containers import streams
 from jeroboam.api.containers.streams import PER_PROJECT, whole_characters
 from jeroboam.api.tickets import SECONDS, Tickets
 from jeroboam.model.errors import Unauthenticated
@@ -100,12 +102,56 @@ def test_forged_tickets_and_pages_of_others_are_refused(cloud: Cloud, user: User
 
 def test_tickets_end(cloud: Cloud) -> None:
     tickets = Tickets(cloud.box)
-    text = tickets.issue("o1", "u1", None, 100.0)
+    text = tickets.issue("o1", "token", None, 100.0)
+    assert "token" not in text
+    assert "'token'" not in repr(tickets.redeem(tickets.issue("o1", "token", None, 100.0), 100.0))
     with pytest.raises(Unauthenticated, match="too old"):
         tickets.redeem(text, 100.0 + SECONDS + 1)
     assert tickets.redeem(text, 100.0).object_id == "o1"
     with pytest.raises(Unauthenticated, match="used"):
         tickets.redeem(text, 101.0)
+
+
+TAKEN_BACK: dict[str, dict[str, Any] | None] = {
+    "the token is revoked": None,
+    "the token is expired": {"expires_at": 0.0},
+    "the role is gone": {"roles": frozenset({"reader"})},
+}
+
+
+@pytest.mark.parametrize("change", TAKEN_BACK.values(), ids=TAKEN_BACK)
+def test_a_terminal_ends_when_what_it_was_opened_with_is_taken_back(
+    cloud: Cloud, user: User, shell: str, change: dict[str, Any] | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(streams, "CHECK_SECONDS", 0.05)
+    colleague = cloud.user(user.project_id)
+    connection = connect(colleague.ask("GET", f"{ROUTE}/{shell}/attach").json(), subprotocols=["binary"])
+    connection.send_binary(b"here\r")
+    assert connection.recv() == b"here\r"
+    late = colleague.ask("GET", f"{ROUTE}/{shell}/attach").json()
+    cloud.change(colleague, change)
+    opcode, data = connection.recv_data()
+    assert opcode == websocket.ABNF.OPCODE_CLOSE
+    assert int.from_bytes(data[:2]) == streams.POLICY_VIOLATION
+    assert data[2:].startswith(b"cannot ")
+    assert refused(late)
+
+
+def test_a_terminal_ends_when_its_token_does_without_waiting_for_a_check(cloud: Cloud, user: User, shell: str) -> None:
+    short = cloud.user(user.project_id, expires_at=cloud.now() + 0.3)
+    connection = connect(short.ask("GET", f"{ROUTE}/{shell}/attach").json())
+    assert connection.recv_data()[0] == websocket.ABNF.OPCODE_CLOSE
+
+
+def test_a_terminal_stays_as_long_as_it_may(user: User, shell: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    checks: list[float] = []
+    monkeypatch.setattr(streams, "CHECK_SECONDS", 0.01)
+    monkeypatch.setattr(user.cloud.table, "cached", lambda token: checks.append(0.0))
+    connection = connect(user.ask("GET", f"{ROUTE}/{shell}/attach").json(), subprotocols=["binary"])
+    wait_until(lambda: len(checks) > 5, "it was asked a few times")
+    connection.send_binary(b"here\r")
+    assert connection.recv() == b"here\r"
+    connection.close()
 
 
 def test_attach_wants_an_interactive_container(user: User) -> None:

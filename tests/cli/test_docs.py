@@ -53,6 +53,17 @@ def test_lock_files_hold_every_dependency_and_name_no_place() -> None:
         assert all("==" in line or line.startswith("    --hash=sha256:") for line in lines if line)
 
 
+def test_every_quota_command_that_is_named_exists() -> None:
+    plugins = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["entry-points"]
+    commands = {name.replace("_", " ") for group in plugins.values() for name in group if name.startswith("quota_")}
+    texts = [file.read_text() for file in (ROOT / "README.md", *(ROOT / "docs").glob("*.md"))]
+    named = [
+        found for text in texts for found in re.findall(r"openstack --os-cloud \S+ (quota [a-z]+(?: [a-z]+)?)", text)
+    ]
+    assert len(named) > 10
+    assert {words for words in named if words not in commands and words.rpartition(" ")[0] not in commands} == set()
+
+
 def test_make_help_lists_every_command() -> None:
     makefile = (ROOT / "Makefile").read_text()
     phony = set(re.search(r"^\.PHONY: (.*)$", makefile, re.MULTILINE)[1].split())  # type: ignore[index]

@@ -168,6 +168,25 @@ def test_a_changed_file_counts_from_the_next_question_on(file: Callable[[str], P
     assert policy.allows(CALLERS["member"], "container:create", OWN)
 
 
+def test_an_optional_file_counts_as_soon_as_it_is_there_and_no_longer(tmp_path: Path) -> None:
+    path = tmp_path / "policy.yaml"
+    policy = Policy(path, optional=True)
+    for text, allowed in ((None, True), ('"container:create": "!"\n', False), (None, True)):
+        path.unlink(missing_ok=True)
+        if text is not None:
+            path.write_text(text)
+        assert policy.allows(CALLERS["member"], "container:create", OWN) == allowed
+
+
+def test_a_file_that_is_named_must_be_there_at_start_and_its_last_words_hold(file: Callable[[str], Path]) -> None:
+    path = file('"container:create": "!"\n')
+    policy = Policy(path)
+    path.unlink()
+    assert not policy.allows(CALLERS["member"], "container:create", OWN)
+    with pytest.raises(ValueError, match="cannot read"):
+        Policy(path)
+
+
 @pytest.mark.parametrize(
     ("text", "because"),
     [

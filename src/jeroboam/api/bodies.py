@@ -48,7 +48,7 @@ class JsonRequest(Request):
 
 
 class LargeBodies:
-    """How many large bodies are in memory: each takes several times its size while it is read and passed on."""
+    """How many archives are in memory, on their way in or out: each takes several times its size meanwhile."""
 
     def __init__(self) -> None:
         self._open: Counter[str] = Counter()

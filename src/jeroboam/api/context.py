@@ -2,7 +2,7 @@
 
 import ipaddress
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Annotated, Any
 
 from fastapi import Depends, Request
@@ -27,6 +27,7 @@ class Context:
     request_id: str
     version: int
     now: float
+    token: str = field(default="", repr=False)
 
     @property
     def project_id(self) -> str:
@@ -39,6 +40,14 @@ class Context:
         """Raises Forbidden unless the route's rule (or `rule`) allows it on what this project owns."""
         self.services.policy.check(self.caller, rule or self.rule, target(project_id, ancestors))
 
+    def listed(self, all_projects: bool) -> str | None:
+        """Whose things a list shows: the token's project's, or everybody's (None) where the rule for that allows it.
+
+        One rule is asked and not both: a token of the system reads everything and has no project. Raises Forbidden.
+        """
+        self.check(self.caller.project_id, rule="container:list_all_projects" if all_projects else None)
+        return None if all_projects else self.project_id
+
     def allows(self, rule: str, project_id: str | None, ancestors: Sequence[str] = ()) -> bool:
         return self.services.policy.allows(self.caller, rule, target(project_id, ancestors))
 
@@ -47,13 +56,24 @@ def target(project_id: str | None, ancestors: Sequence[str]) -> Mapping[str, Any
     return {"project_id": project_id, "ancestors": tuple(ancestors)}
 
 
-async def authenticate(services: Services, scope: Scope) -> Caller:
-    """Raises Unauthenticated, Unavailable. A token that is known takes no thread."""
+def token_of(scope: Scope) -> str:
+    """What the request shows. Raises Unauthenticated where it shows nothing."""
     token = next((value for name, value in scope["headers"] if name == _TOKEN), b"").decode("latin-1")
     if not token:
         raise Unauthenticated(ABSENT)
+    return token
+
+
+async def authenticate(services: Services, token: str) -> Caller:
+    """Raises Unauthenticated, Unavailable. A token that is known takes no thread."""
     caller = services.tokens.cached(token)
     return caller if caller is not None else await run_in_threadpool(services.tokens.validate, token)
+
+
+async def again(ctx: Context) -> Context:
+    """The same request as if it came now: what stays open asks again who it is for. Raises as `authenticate` does."""
+    caller = await authenticate(ctx.services, ctx.token)
+    return replace(ctx, caller=caller, now=ctx.services.clock())
 
 
 async def _current(request: Request) -> Context:

@@ -14,12 +14,12 @@ from starlette.responses import StreamingResponse
 from jeroboam.api import metrics
 from jeroboam.api.containers.documents import Document
 from jeroboam.api.containers.fields import Body, QueryFlag
-from jeroboam.api.context import Context, Ctx
+from jeroboam.api.context import Context, Ctx, again
 from jeroboam.api.quota.view import ANOTHER
 from jeroboam.api.respond import iso, json
 from jeroboam.api.routing import Routes
 from jeroboam.api.shared import Common
-from jeroboam.model.errors import Unavailable
+from jeroboam.model.errors import Forbidden, Unauthenticated, Unavailable
 from jeroboam.model.events import Event
 from jeroboam.store import events, ledger
 from jeroboam.store.database import Database
@@ -99,26 +99,21 @@ def _known(value: Any, whose: Collection[str] | None) -> Any:
 def projects_of(ctx: Context, wanted: Wanted) -> Collection[str] | None:
     """Whose events this caller gets; None: everybody's. Raises Forbidden."""
     scope = ctx.caller.scope_id
-    if wanted.all:
-        ctx.services.policy.check(ctx.caller, "container:list_all_projects", {"project_id": scope})
-        return None
-    if not wanted.below:
-        return [ctx.project_id]
+    if not wanted.below or wanted.all:
+        project_id = ctx.listed(wanted.all)
+        return None if project_id is None else [project_id]
     with ctx.services.database.read() as tx:
-        below = ledger.below(tx, scope or "")
+        nodes = ledger.below(tx, scope or "")
         # The rule is asked about a node below: those above it may, its own members' rights are not enough.
-        for node in below:
-            if node != scope:
-                ctx.check(node, ledger.ancestors(tx, node))
-                break
-    return below
+        node = next((node for node in nodes if node != scope), scope)
+        ctx.check(node, ledger.ancestors(tx, node) if node is not None else ())
+    return nodes
 
 
 @routes.route("GET", "/history", rule="events:list", answers={200: EventsDocument}, target="handler")
 def list_events(ctx: Ctx, query: Annotated[History, Query()]) -> Response:
     """A page of what happened, oldest first; ask again with `since` of the last."""
     whose = projects_of(ctx, query)
-    ctx.check(ctx.caller.scope_id)
     found, last = _page(ctx.services.database, query.since or 0, whose, query.object, query.limit)
     return json({"events": [shown(event, whose, query.below or query.all) for event in found], "last": last})
 
@@ -137,20 +132,17 @@ async def follow_events(
     ctx: Ctx,
     shared: Common,
     query: Annotated[Wanted, Query()],
-    last_event_id: Annotated[str | None, Header(max_length=20)] = None,
+    last_event_id: Annotated[_Number | None, Header()] = None,
 ) -> Response:
-    """Server-sent events from `since` or Last-Event-ID on (else from now on), until the token expires."""
-    whose = await run_in_threadpool(projects_of, ctx, query)
-    ctx.check(ctx.caller.scope_id)
+    """Server-sent events from `since` or Last-Event-ID on (else from now on), as long as the token may."""
+    await run_in_threadpool(projects_of, ctx, query)
     owner = ctx.caller.scope_id or ctx.caller.user_id
     if shared.followers.total() >= STREAMS or shared.followers[owner] >= PER_PROJECT:
         raise Unavailable("cannot follow events: too many do already; close some, or read /events/v1/history")
-    since = query.since
-    if last_event_id is not None and last_event_id.isascii() and last_event_id.isdigit():
-        since = int(last_event_id)
+    since = query.since if last_event_id is None else last_event_id
     if since is None:
         since = await run_in_threadpool(_latest, ctx.services.database)
-    stream = _stream(ctx, shared.followers, query, whose, since, owner)
+    stream = _stream(ctx, shared.followers, query, since, owner)
     return StreamingResponse(
         stream, media_type="text/event-stream", headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
     )
@@ -162,7 +154,7 @@ def _latest(database: Database) -> int:
 
 
 async def _stream(
-    ctx: Context, followers: Counter[str], wanted: Wanted, whose: Collection[str] | None, since: int, owner: str
+    ctx: Context, followers: Counter[str], wanted: Wanted, since: int, owner: str
 ) -> AsyncIterator[bytes]:
     services, managed = ctx.services, wanted.below or wanted.all
     loop, woken = asyncio.get_running_loop(), asyncio.Event()
@@ -177,8 +169,11 @@ async def _stream(
     metrics.STREAMS.labels("events").inc()
     try:
         yield b"retry: 2000\n\n"
-        while services.clock() < ctx.caller.expires_at:
+        while True:
             woken.clear()
+            # Before every page: a token or a role that is taken back ends the stream, not only the next request.
+            ctx = await again(ctx)
+            whose = await run_in_threadpool(projects_of, ctx, wanted)
             found, last = await run_in_threadpool(_page, services.database, since, whose, wanted.object, PAGE)
             if found:
                 yield b"".join(_written(event, shown(event, whose, managed)) for event in found)
@@ -190,7 +185,10 @@ async def _stream(
                 await asyncio.wait_for(woken.wait(), max(0.0, min(HEARTBEAT_SECONDS, left)))
             except TimeoutError:
                 yield b": heartbeat\n\n"
+    except (Unauthenticated, Forbidden):
         yield b"event: expired\ndata: {}\n\n"
+    except Unavailable:
+        return  # Keystone does not answer: who comes back resumes where this has ended
     finally:
         unsubscribe()
         metrics.STREAMS.labels("events").dec()

@@ -4,6 +4,7 @@ The order at the door: who is it (401), may they at all (403), is the body reada
 """
 
 from collections.abc import Callable, Coroutine, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,7 +13,8 @@ from fastapi.routing import APIRoute
 from pydantic import BaseModel, ConfigDict
 
 from jeroboam.api.bodies import JsonRequest
-from jeroboam.api.context import KEY, Context, authenticate, is_local
+from jeroboam.api.context import KEY, Context, authenticate, is_local, token_of
+from jeroboam.api.respond import Held
 from jeroboam.api.services import Services
 from jeroboam.api.shared import Shared
 from jeroboam.identity.rules import RULES
@@ -83,23 +85,34 @@ class GuardedRoute(APIRoute):
             open_here = self.target == "scrape" and is_local(request.scope)
             if self.rule != PUBLIC and not open_here:
                 request.scope[KEY] = await self._enter(services, request)
+            if self.limit is not None:
+                return await self._hold(request, inner, self.limit)
             if self.body_field is None:
                 return await inner(request)
             reading = JsonRequest(request.scope, request.receive)
-            if self.limit is not None:
-                shared: Shared = request.app.state.shared
-                with shared.large.admit(request.scope[KEY].caller):
-                    await reading.load(self.limit)
-                    return await inner(reading)
             await reading.load(services.settings.api.max_body)
             return await inner(reading)
 
         return handle
 
+    async def _hold(
+        self, request: Request, inner: Callable[[Request], Coroutine[Any, Any, Response]], limit: int
+    ) -> Response:
+        """Counted from before the body is read until the answer is sent: either may be large."""
+        shared: Shared = request.app.state.shared
+        with ExitStack() as held:
+            held.enter_context(shared.large.admit(request.scope[KEY].caller))
+            reading = JsonRequest(request.scope, request.receive)
+            if self.body_field is not None:
+                await reading.load(limit)
+            return Held(await inner(reading), held.pop_all())
+
     async def _enter(self, services: Services, request: Request) -> Context:
         scope = request.scope
-        caller = await authenticate(services, scope)
-        context = Context(services, caller, self.rule, scope["request_id"], scope.get("version", 1), services.clock())
+        token = token_of(scope)
+        caller = await authenticate(services, token)
+        version, now = scope.get("version", 1), services.clock()
+        context = Context(services, caller, self.rule, scope["request_id"], version, now, token)
         if self.rule != ANYBODY and self.target != "handler":
             context.check(caller.project_id)
         return context
@@ -142,7 +155,7 @@ class Routes:
 
         `target`: what the rule is checked on before the handler: the caller's `own` project. `handler`: on something
         that only the handler can look up, so it checks. `scrape`: as `own`, and nothing is asked of this machine.
-        `large`: its body may be as large as an archive.
+        `large`: its body or its answer may be as large as an archive.
         """
 
         def register(endpoint: Endpoint) -> Endpoint:

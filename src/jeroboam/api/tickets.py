@@ -6,7 +6,7 @@ one connection to this process.
 
 import secrets
 from collections import OrderedDict
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 
 import orjson
 
@@ -22,7 +22,8 @@ class Ticket:
     """What may be connected to: a container, by its id, and in it a command (`exec_id`) or its own terminal (None)."""
 
     object_id: str
-    user_id: str
+    token: str = field(repr=False)
+    """Of whoever asked: who has lost it loses the connection."""
     exec_id: str | None
     until: float
     nonce: str
@@ -33,8 +34,8 @@ class Tickets:
         self._box = box
         self._used: OrderedDict[str, float] = OrderedDict()
 
-    def issue(self, object_id: str, user_id: str, exec_id: str | None, now: float) -> str:
-        ticket = Ticket(object_id, user_id, exec_id, now + SECONDS, secrets.token_hex(8))
+    def issue(self, object_id: str, token: str, exec_id: str | None, now: float) -> str:
+        ticket = Ticket(object_id, token, exec_id, now + SECONDS, secrets.token_hex(8))
         return self._box.seal(orjson.dumps(asdict(ticket)).decode()).decode()
 
     def redeem(self, text: str, now: float) -> Ticket:

@@ -19,7 +19,7 @@ from jeroboam.settings import POLICY, Settings
 
 MANIFEST = "manifest.json"
 FORMAT = 1
-DATABASES = ("jeroboam.sqlite", "keystone/keystone.sqlite")
+MAIN, KEYSTONE = DATABASES = ("jeroboam.sqlite", "keystone/keystone.sqlite")
 FILES = (
     SETTINGS_FILE,
     POLICY,
@@ -37,8 +37,10 @@ def backup(settings: Settings, file: Path) -> None:
     """Writes `file`, 0600, whole or not at all. Raises Refused."""
     progress = Progress()
     data = settings.data
-    if not any((data / name).exists() for name in DATABASES):
+    if not any(place.exists() for place in _databases(settings).values()) and settings.database_file is not None:
         raise Refused(f"cannot back up {data}: there is no data in it; give the folder with --data")
+    if settings.database and settings.database_file is not None and not settings.database_file.exists():
+        raise Refused(f"cannot back up {settings.database_file}: it is not there; correct `database` in the settings")
     if file.exists():
         raise Refused(f"cannot write {file}: it exists; give another name, or remove it first")
     try:
@@ -47,7 +49,7 @@ def backup(settings: Settings, file: Path) -> None:
         raise Refused(f"cannot write {file}: {error.strerror}; give another place") from None
     try:
         with scratch, tarfile.open(fileobj=scratch, mode="w:gz") as archive:
-            _fill(archive, data, progress)
+            _fill(archive, settings, progress)
         with open(scratch.name, "rb") as written:  # noqa: PTH123 - a file object to sync
             os.fsync(written.fileno())
         os.link(scratch.name, file)  # unlike a rename it never replaces what somebody made meanwhile
@@ -55,25 +57,47 @@ def backup(settings: Settings, file: Path) -> None:
         raise Refused(f"cannot write {file}: it was made by somebody else just now; give another name") from None
     finally:
         Path(scratch.name).unlink(missing_ok=True)
+    if settings.database_file is None:
+        progress(f"{settings.database_shown} is not in it: back it up with pg_dump, at about the same time")
     progress(f"{file}: {file.stat().st_size >> 10} KiB; it holds every secret, keep it safe")
 
 
-def _fill(archive: tarfile.TarFile, data: Path, progress: Progress) -> None:
+def _databases(settings: Settings) -> dict[str, Path]:
+    """Where each lies, by its name in the archive. One that a server keeps is not among them."""
+    main = {} if settings.database_file is None else {MAIN: settings.database_file}
+    return {**main, KEYSTONE: settings.data / KEYSTONE}
+
+
+def _fill(archive: tarfile.TarFile, settings: Settings, progress: Progress) -> None:
     digests = {}
-    for name in DATABASES:
-        if (data / name).exists():
+    for name, place in _databases(settings).items():
+        if place.exists():
             progress(f"copying {name}")
-            digests[name] = _add(archive, name, _snapshot(data / name))
-    for name in _present(data):
-        digests[name] = _add(archive, name, (data / name).read_bytes())
+            digests[name] = _add(archive, name, _snapshot(place))
+    for name, place in _present(settings).items():
+        digests[name] = _add(archive, name, place.read_bytes())
     made = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-    manifest = {"format": FORMAT, "jeroboam": version("jeroboam"), "made": made, "sha256": digests}
+    manifest = {
+        "format": FORMAT,
+        "jeroboam": version("jeroboam"),
+        "made": made,
+        "sha256": digests,
+        "elsewhere": _elsewhere(settings),
+    }
     _add(archive, MANIFEST, json.dumps(manifest, indent=1).encode())
 
 
-def _present(data: Path) -> list[str]:
+def _elsewhere(settings: Settings) -> dict[str, str]:
+    """What the settings keep outside of the data folder, and where: for whoever restores it."""
+    places = {MAIN: settings.database and settings.database_shown, POLICY: settings.policy_file}
+    return {name: str(place) for name, place in places.items() if place}
+
+
+def _present(settings: Settings) -> dict[str, Path]:
+    data = settings.data
     keys = [f"{folder}/{key.name}" for folder in KEY_FOLDERS for key in sorted((data / folder).glob("*"))]
-    return [name for name in (*FILES, *keys) if (data / name).is_file()]
+    places = {name: data / name for name in (*FILES, *keys)} | ({POLICY: settings.policy} if settings.policy else {})
+    return {name: place for name, place in places.items() if place.is_file()}
 
 
 def _snapshot(file: Path) -> bytes:

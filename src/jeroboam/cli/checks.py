@@ -110,11 +110,13 @@ def _secrets(data: Path) -> list[Path]:
 
 def databases(settings: Settings) -> Iterator[Check]:
     """SQLite's own check of both files; says nothing of what is not there yet."""
+    if settings.database_file is None:
+        yield ok("database", f"{settings.database_shown} is looked after by its server")
     for name, file in (
-        ("database", settings.data / "jeroboam.sqlite"),
+        ("database", settings.database_file),
         ("keystone database", Layout(settings.data).database),
     ):
-        if not file.exists():
+        if file is None or not file.exists():
             continue
         try:
             with contextlib.closing(sqlite3.connect(f"file:{file}?mode=ro", uri=True, timeout=10)) as connection:

@@ -43,6 +43,9 @@ def restore(data: Path, file: Path, force: bool) -> None:
                 progress(f"what was here lies in {aside.name}/ now; remove it when nobody needs it")
             for item in list(Path(scratch).iterdir()):
                 item.rename(data / item.name)
+    for name, place in dict(manifest.get("elsewhere") or {}).items():
+        where = f"it is {data / name} now" if (data / name).exists() else "it is not in it"
+        progress(f"{name} was at {place}: {where}; put it back there, or change the settings")
     progress(f"restored into {data}. The next `jeroboam up`")
     progress.plain("          - makes containers again that are in the backup but no longer on the engine,")
     progress.plain("          - removes containers of ours that are on the engine but not in the backup,")

@@ -18,7 +18,7 @@ from jeroboam.identity.policy import Policy
 from jeroboam.identity.projects import Projects
 from jeroboam.identity.tokens import TokenValidator
 from jeroboam.model.errors import Problem, Unavailable
-from jeroboam.settings import Settings
+from jeroboam.settings import POLICY, Settings
 from jeroboam.store.database import Database
 
 STOP_SECONDS = 5.0
@@ -62,7 +62,7 @@ def make_services(base: Base, stack: ExitStack) -> Services:
     """What the API works with. Raises Refused where the operator's policy cannot be used."""
     settings = base.settings
     try:
-        policy = Policy(settings.policy)
+        policy = Policy(settings.policy_file or settings.data / POLICY, optional=settings.policy_file is None)
     except ValueError as error:
         raise Refused(str(error)) from None
     keystone = Keystone(settings)

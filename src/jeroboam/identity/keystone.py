@@ -7,7 +7,7 @@ import base64
 import hashlib
 import re
 import ssl
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as Late
 from pathlib import Path
 from typing import Any
@@ -106,7 +106,7 @@ class Keystone:
         """What `submit` promised, within the deadline."""
         try:
             return answer.result(self._deadline)
-        except Late:
+        except (Late, CancelledError):  # cancelled: by another who waited for the same answer, and began earlier
             answer.cancel()
             raise Unavailable(
                 f"cannot reach Keystone: no answer within {self._deadline:g} s; try again, or see `jeroboam doctor`"

@@ -46,11 +46,15 @@ class Policy:
     The file is read again when it changes; one that cannot be used is logged, and the last good rules stay in force.
     """
 
-    def __init__(self, policy_file: Path | None = None) -> None:
-        """Raises ValueError if the file cannot be read, is no YAML, or names a rule that does not exist."""
+    def __init__(self, policy_file: Path | None = None, *, optional: bool = False) -> None:
+        """`optional`: the file may come and go; as long as it is not there, the defaults hold.
+
+        Raises ValueError if the file cannot be read, is no YAML, or names a rule that does not exist.
+        """
         self._file = policy_file
+        self._optional = optional
         self._changed = _changed(policy_file)
-        self._rules = _Rules(policy_file)
+        self._rules = self._read()
 
     def allows(self, caller: Caller, rule: str, target: Mapping[str, Any] | None = None) -> bool:
         """Whether `rule` allows it; a rule that does not exist allows nothing."""
@@ -68,13 +72,17 @@ class Policy:
                 rule=rule,
             )
 
+    def _read(self) -> "_Rules":
+        absent = self._optional and _changed(self._file) is None
+        return _Rules(None if absent else self._file)
+
     def _reload_if_changed(self) -> None:
         changed = _changed(self._file)
         if changed == self._changed:
             return
         self._changed = changed
         try:
-            self._rules = _Rules(self._file)
+            self._rules = self._read()
         except ValueError as error:
             log.error("policy_unusable", error=str(error))
 

@@ -42,12 +42,13 @@ def admit(tree: Tree, request: Request, now: float) -> Decision:
     decision = decide(tree, request, now)
     if decision.needs_whole_tree or request.node_id not in tree.nodes:
         return decision
-    rules = tree.nodes[request.node_id].rules()
+    node = tree.nodes[request.node_id]
+    rules = node.rules()
     claim = Claim(
         request.id,
         request.node_id,
         {r: a for r, a in request.amounts.items() if a},
-        request.priority,
+        node.priority(request.priority),
         request.order,
         ClaimState.REFUSED,
         request.reclaimable and rules.reclaimable,

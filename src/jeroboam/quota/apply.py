@@ -14,9 +14,10 @@ from fractions import Fraction
 from typing import Any
 
 from jeroboam.model.errors import Malformed
+from jeroboam.model.quantities import MAX
 from jeroboam.quota.forms import mapping, number, sequence, text
 from jeroboam.quota.limits import change_node
-from jeroboam.quota.policy import Policy
+from jeroboam.quota.policy import MAX_GRACE, MAX_PRIORITY, MAX_WEIGHT, Policy
 from jeroboam.quota.reasons import QuotaConflict
 from jeroboam.quota.scenario import policy
 from jeroboam.quota.settling import settle
@@ -108,8 +109,8 @@ def _nodes(node: Node, document: Any, where: tuple[str | int, ...]) -> Iterator[
     yield _Wanted(
         node,
         _limits(node, spec, where),
-        number(spec["weight"], (*where, "weight")) if spec.get("weight") is not None else None,
-        policy(spec["policy"], (*where, "policy")) if spec.get("policy") is not None else None,
+        number(spec["weight"], (*where, "weight"), 0, MAX_WEIGHT) if spec.get("weight") is not None else None,
+        _policy(spec["policy"], (*where, "policy")) if spec.get("policy") is not None else None,
         _defaults(spec["child_defaults"], (*where, "child_defaults"))
         if spec.get("child_defaults") is not None
         else None,
@@ -138,6 +139,18 @@ def _limits(node: Node, spec: Mapping[str, Any], where: tuple[str | int, ...]) -
     return {r: _merged(node.limit(r), changes) for r, changes in found.items()}
 
 
+def _policy(spec: Any, where: tuple[str | int, ...]) -> Policy:
+    """Within the ranges that a setting of a node has: the simulator, which reads policies too, knows none."""
+    found = policy(spec, where)
+    if found.grace_seconds is not None:
+        number(found.grace_seconds, (*where, "grace_seconds"), 0, MAX_GRACE)
+    if found.max_priority is not None:
+        exact = number(spec["max_priority"], (*where, "max_priority"), 0, MAX_PRIORITY)
+        if exact.denominator != 1:
+            raise Malformed(f"cannot apply the document: {'.'.join(map(str, where))}.max_priority: should be whole")
+    return found
+
+
 def _defaults(spec: Any, where: tuple[str | int, ...]) -> dict[str, Limit]:
     """{resource: Limit} for new children, complete: what is not written is 0 hard and 0 borrow, all lent."""
     found: dict[str, dict[str, Any]] = {}
@@ -155,8 +168,8 @@ def _merged(old: Limit, changes: Mapping[str, Any]) -> Limit:
 def _units(value: Any, key: str, where: tuple[str | int, ...]) -> int | None:
     if value is None and key != "hard":
         return None
-    exact = number(value, where)
-    if exact.denominator != 1 or exact < UNLIMITED:
+    exact = number(value, where, UNLIMITED, MAX)
+    if exact.denominator != 1:
         raise Malformed(
             f"cannot apply the document: {'.'.join(map(str, where))}: should be a whole number of units, or -1"
         )

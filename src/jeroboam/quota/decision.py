@@ -5,7 +5,7 @@ from typing import Literal
 
 from jeroboam.quota.policy import Shortage
 from jeroboam.quota.reasons import Reason
-from jeroboam.quota.tree import DEFAULT_PRIORITY, Amounts
+from jeroboam.quota.tree import Amounts
 
 Outcome = Literal["admitted", "refused", "reclaiming", "waiting"]
 
@@ -14,13 +14,14 @@ Outcome = Literal["admitted", "refused", "reclaiming", "waiting"]
 class Request:
     """`amounts` for `node_id`, all of them or nothing. `order` is its age: smaller is older.
 
-    shortage None: as the node's policy says. reservation: the id of a reservation of the same node to draw from.
+    priority None: the usual one, or the most that the node allows. shortage None: as the node's policy says.
+    reservation: the id of a reservation of the same node to draw from.
     """
 
     id: str
     node_id: str
     amounts: Amounts
-    priority: int = DEFAULT_PRIORITY
+    priority: int | None = None
     shortage: Shortage | str | None = None
     reservation: str | None = None
     reclaimable: bool = True

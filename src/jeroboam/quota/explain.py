@@ -22,7 +22,7 @@ def bad_request(tree: Tree, node: Node, request: Request, rules: Effective) -> R
             )
         if asked < 0:
             return Reason("negative_amount", node.id, resource, {"asked": asked}, "amount >= 0")
-    if request.priority > rules.max_priority:
+    if request.priority is not None and request.priority > rules.max_priority:
         most = {"asked": request.priority, "maximum": rules.max_priority}
         return Reason(
             "priority_above_max", node.id, None, most, "priority <= max_priority", (Help("lower_priority", None, most),)

@@ -52,14 +52,16 @@ def items(whole: Mapping[str, Any], key: str, where: Where) -> list[Any]:
     return [] if whole.get(key) is None else sequence(whole[key], (*where, key))
 
 
-def number(value: Any, where: Where) -> Fraction:
-    """A finite number, written as one or as text (0.5, "1/2")."""
+def number(value: Any, where: Where, least: int = -LARGEST, most: int = LARGEST) -> Fraction:
+    """A finite number from `least` to `most`, written as one or as text (0.5, "1/2")."""
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         raise BadScenario(where, "should be a number")
     written = str(value) if not isinstance(value, int) or abs(value) < LARGEST else ""
     found = Fraction(written) if _NUMBER.fullmatch(written) else None
     if found is None or abs(found) >= LARGEST:
         raise BadScenario(where, "should be a number of at most 18 digits, or a fraction (1/3)")
+    if not least <= found <= most:
+        raise BadScenario(where, f"should be from {least} to {most}")
     return found
 
 

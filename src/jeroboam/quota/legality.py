@@ -38,6 +38,7 @@ class Case:
         self.shorts = shorts
         self.path = list(tree.nodes[request.node_id].path())
         self.rules = self.path[0].rules()
+        self.priority = self.path[0].priority(request.priority)
         self.contested = {s.resource for s in shorts}
         self.taken = set(gone)
         needs = {r: max(s.missing for s in shorts if s.resource == r) for r in self.contested}
@@ -73,13 +74,11 @@ class Case:
 
     def candidate(self, claim: Claim) -> bool:
         """May this claim of another node be taken at all, for any of what is contested?"""
-        return self._takable(claim) and (
-            self.rules.reclaim is ReclaimFrom.ANY or claim.priority < self.request.priority
-        )
+        return self._takable(claim) and (self.rules.reclaim is ReclaimFrom.ANY or claim.priority < self.priority)
 
     def own_candidates(self, newer: bool) -> list[Claim]:
         """The requester's own claims of lower priority (`newer`: or the same and newer), the best first."""
-        asks = (self.request.priority, -self.request.order if newer else 0)
+        asks = (self.priority, -self.request.order if newer else 0)
         found = [
             c
             for c in self.path[0].claims.values()

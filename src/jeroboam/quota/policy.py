@@ -3,6 +3,11 @@
 from dataclasses import dataclass, fields
 from enum import StrEnum
 
+MAX_GRACE = 86400
+"""Seconds of notice at most."""
+MAX_PRIORITY = 100
+MAX_WEIGHT = 10**6
+
 
 class ReclaimFrom(StrEnum):
     """From whom a request of this node may take back."""

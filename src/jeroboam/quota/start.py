@@ -10,7 +10,7 @@ from jeroboam.quota.counters import attach, change, lift
 from jeroboam.quota.forms import BadScenario, Where, flag, items, mapping, number, part, text, whole
 from jeroboam.quota.policy import Policy, Shortage
 from jeroboam.quota.scenario import HIGHEST, MAX_DEPTH, Units, child_defaults, limits, policy
-from jeroboam.quota.tree import DEFAULT_PRIORITY, ROOT, Amounts, Claim, Limit, Node, Reservation, Tree
+from jeroboam.quota.tree import ROOT, Amounts, Claim, Limit, Node, Reservation, Tree
 
 NODE = {
     "name",
@@ -133,10 +133,11 @@ class Start:
             raise BadScenario(where, f"makes more than {MANY} claims in all")
         node_id = self.node_id(spec.get("project"), (*where, "project"))
         amounts = {r: a for r, a in self.units.amounts(spec.get("amount"), (*where, "amount")).items() if a}
-        priority = whole(spec.get("priority", DEFAULT_PRIORITY), (*where, "priority"), -HIGHEST, HIGHEST)
+        priority = whole(spec["priority"], (*where, "priority"), -HIGHEST, HIGHEST) if "priority" in spec else None
         at = number(spec.get("at", 0), (*where, "at"))
         reclaimable = flag(spec.get("reclaimable", True), (*where, "reclaimable"))
-        shortage = self._shortage(spec, node_id, where)
+        node = self.tree.nodes.get(node_id, self.tree.root)
+        shortage = _shortage(spec, node, where)
         drawn = None if spec.get("reservation") is None else text(spec["reservation"], (*where, "reservation"))
         for number_ in range(1, count + 1):
             self.order += 1
@@ -144,19 +145,12 @@ class Start:
                 f"{name}{number_}" if "count" in spec else name,
                 node_id,
                 dict(amounts),
-                priority,
+                node.priority(priority),
                 age(at, self.order),
                 reclaimable=reclaimable,
                 reservation=drawn,
                 shortage=shortage,
             )
-
-    def _shortage(self, spec: Mapping[str, Any], node_id: str, where: Where) -> Shortage:
-        node = self.tree.nodes.get(node_id, self.tree.root)
-        try:
-            return Shortage(spec.get("shortage", node.rules().shortage))
-        except ValueError as error:
-            raise BadScenario((*where, "shortage"), "should be refuse or wait") from error
 
     def _take_over(self, claim: Claim, where: Where) -> None:
         """Admitted already, as it is, even if it exceeds a limit."""
@@ -175,6 +169,13 @@ class Start:
         """The id of the project of that name; where there is none, one that is in no tree."""
         name = text(value, where)
         return self.ids.get(name, f"/{name}")
+
+
+def _shortage(spec: Mapping[str, Any], node: Node, where: Where) -> Shortage:
+    try:
+        return Shortage(spec.get("shortage", node.rules().shortage))
+    except ValueError as error:
+        raise BadScenario((*where, "shortage"), "should be refuse or wait") from error
 
 
 def _set(rules: Policy) -> dict[str, Any]:

@@ -155,6 +155,10 @@ class Node:
             rules = policy.over(rules)
         return rules
 
+    def priority(self, named: int | None) -> int:
+        """What a request has that names none: the usual one, or the most that is allowed here."""
+        return min(DEFAULT_PRIORITY, self.rules().max_priority) if named is None else named
+
     def knows(self, resource: str) -> bool:
         return any(resource in node.limits for node in self.path())
 

@@ -6,15 +6,20 @@ Fields that are missing take their default and fields that are unknown are left 
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
+from sys import getsizeof
 from typing import Any, Generic, TypeVar
 
 from pydantic import TypeAdapter
 
+from jeroboam.kept import Kept
 from jeroboam.model import container
 
 Spec = TypeVar("Spec")
 Status = TypeVar("Status")
+Document = TypeVar("Document")
+
+DECODED = 4 << 20
+"""Bytes of text, of each kind: of some thousand objects. What it becomes in memory is a few times as much."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +48,21 @@ class Codec(Generic[Spec, Status]):
         self._status: TypeAdapter[Status] = TypeAdapter(status)
         self.indexed = indexed
         self.volumes = volumes
-        self.read_spec = lru_cache(maxsize=1024)(self._spec.validate_json)
-        self.read_status = lru_cache(maxsize=1024)(self._status.validate_json)
+        self.decoded: Kept[tuple[object, str], Any] = Kept(DECODED)
+
+    def read_spec(self, text: str) -> Spec:
+        return self._read(self._spec, text)
+
+    def read_status(self, text: str) -> Status:
+        return self._read(self._status, text)
+
+    def _read(self, adapter: TypeAdapter[Document], text: str) -> Document:
+        key = (adapter, text)
+        found: Document | None = self.decoded.get(key)
+        if found is None:
+            found = adapter.validate_json(text)
+            self.decoded.put(key, found, getsizeof(text))
+        return found
 
     def write_spec(self, spec: Spec) -> str:
         return self._spec.dump_json(spec).decode()

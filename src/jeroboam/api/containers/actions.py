@@ -133,6 +133,7 @@ def attach_network(ctx: Context, ident: str, wanted: NetworkSpec) -> ContainerOb
     with ctx.services.database.write() as tx:
         obj = lookup.find(ctx, tx, ident)
         lookup.check_state(obj, "update")
+        wanted = replace(wanted, network=create.network_name(tx, obj.project_id, wanted.network))
         if any(network.network == wanted.network for network in obj.spec.networks):
             raise Conflict(f"cannot attach container {obj.name} to {wanted.network}: it is on this network already")
         create.ensure_network(ctx, tx, wanted)
@@ -140,10 +141,11 @@ def attach_network(ctx: Context, ident: str, wanted: NetworkSpec) -> ContainerOb
         return _change(ctx, tx, obj, spec, "network_attach")
 
 
-def detach_network(ctx: Context, ident: str, name: str) -> ContainerObject:
+def detach_network(ctx: Context, ident: str, network: str) -> ContainerObject:
     with ctx.services.database.write() as tx:
         obj = lookup.find(ctx, tx, ident)
         lookup.check_state(obj, "update")
+        name = create.network_name(tx, obj.project_id, network)
         left = tuple(network for network in obj.spec.networks if network.network != name)
         if len(left) == len(obj.spec.networks):
             raise Conflict(f"cannot detach container {obj.name} from {name[:80]!r}: it is not on this network")

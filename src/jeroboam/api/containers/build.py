@@ -14,6 +14,7 @@ from jeroboam.model.container import (
     ContainerSpec,
     FileMount,
     HealthCheck,
+    HostMount,
     Intent,
     NetworkSpec,
     PortSpec,
@@ -32,6 +33,8 @@ LEAST_MEMORY = 6
 """MiB: no engine takes less."""
 LEAST_VCPUS = 10
 """Thousandths: no engine takes less."""
+DEFINITION_LIMIT = 256 << 10
+"""Bytes of what a client may fill freely, together. Files count as they are sent, in base64."""
 COMMAND_IS_LIST = 20
 TTY_IS_OWN_FIELD = 36
 _SYSTEM = ("/proc", "/sys", "/dev")
@@ -44,7 +47,7 @@ def spec_of(body: CreateContainer, defaults: Containers, version: int, run: bool
     Raises Malformed, Unsupported, Forbidden.
     """
     hints = hinting.parse(body.hints or {})
-    volumes, files = _mounts(body.mounts or [])
+    volumes, host_mounts, files = _mounts(body.mounts or [])
     interactive = bool(body.interactive)
     tty = body.tty if body.tty is not None else interactive and version < TTY_IS_OWN_FIELD
     restart = _restart(body.restart_policy)
@@ -68,12 +71,14 @@ def spec_of(body: CreateContainer, defaults: Containers, version: int, run: bool
         auto_remove=bool(body.auto_remove),
         auto_heal=bool(body.auto_heal),
         privileged=bool(body.privileged),
+        runtime=body.runtime,
         vcpus=vcpus_of(body.cpu) if body.cpu is not None else defaults.vcpus,
         memory=memory_of(body.memory) if body.memory is not None else defaults.memory,
         pids=hints.pids or defaults.pids,
         networks=_networks(body.nets or []),
         ports=_ports(body, hints),
         volumes=volumes,
+        host_mounts=host_mounts,
         tmpfs=hints.tmpfs,
         files=files,
         links=hints.links,
@@ -104,8 +109,6 @@ def refuse_unsupported(body: CreateContainer, host: str) -> None:
     """What Zun's client can ask for and is not done here. Raises Unsupported."""
     if body.security_groups:
         raise Unsupported("cannot use security groups: each project's networks are closed to others; use exposed ports")
-    if body.runtime is not None:
-        raise Unsupported("cannot choose a runtime: the engine's default is used; leave it out")
     if body.disk is not None:
         raise Unsupported("cannot limit the disk of a container: the engine's storage does not; leave it out")
     if body.cpu_policy not in (None, "shared"):
@@ -160,8 +163,10 @@ def _health(check: HealthCheckBody | None) -> HealthCheck | None:
     return HealthCheck(("CMD-SHELL", check.cmd), check.interval or 0, check.timeout or 0, check.retries or 0)
 
 
-def _mounts(mounts: Sequence[Mount]) -> tuple[tuple[VolumeMount, ...], tuple[FileMount, ...]]:
-    volumes, files = [], []
+def _mounts(
+    mounts: Sequence[Mount],
+) -> tuple[tuple[VolumeMount, ...], tuple[HostMount, ...], tuple[FileMount, ...]]:
+    volumes, host, files = [], [], []
     for mount in mounts:
         where = mount.destination[:80]
         if mount.type == "bind":
@@ -169,9 +174,12 @@ def _mounts(mounts: Sequence[Mount]) -> tuple[tuple[VolumeMount, ...], tuple[Fil
         elif mount.source is not None and mount.size is not None:
             raise Malformed(f"cannot mount at {where}: give a source, or a size for a new volume, not both")
         elif mount.source is not None:
-            if mount.source.startswith(("/", ".", "~")):
+            if mount.source.startswith("/"):
+                host.append(HostMount(mount.destination, mount.source))
+                continue
+            if mount.source.startswith((".", "~")):
                 raise Forbidden(
-                    f"cannot mount {mount.source[:60]!r} of the host: no tenant may; name a volume of the project, "
+                    f"cannot mount {mount.source[:60]!r} of the host: name its whole path, a volume of the project, "
                     "or inject a file (type=bind)"
                 )
             volumes.append(VolumeMount(mount.destination, check_name(mount.source, "volume's name")))
@@ -179,7 +187,7 @@ def _mounts(mounts: Sequence[Mount]) -> tuple[tuple[VolumeMount, ...], tuple[Fil
             volumes.append(VolumeMount(mount.destination))
         else:
             raise Malformed(f"cannot mount at {where}: give the source or the size of the volume")
-    return tuple(volumes), tuple(files)
+    return tuple(volumes), tuple(host), tuple(files)
 
 
 def _content(mount: Mount) -> str:
@@ -245,16 +253,31 @@ def _check_place(place: str) -> None:
         raise Malformed(f"cannot mount at {place[:80]}: choose a plain folder of the container")
 
 
+def _check_size(spec: ContainerSpec) -> None:
+    """Raises Malformed: a definition is read at every turn, and a thousand of them in one list."""
+    texts = [*spec.command, *spec.entrypoint, *(file.content for file in spec.files)]
+    for pairs in (spec.environment, spec.labels):
+        texts += [*pairs, *pairs.values()]
+    size = sum(len(text.encode()) for text in texts)
+    if size > DEFINITION_LIMIT:
+        raise Malformed(
+            f"cannot create a container with {size} bytes of environment, labels, command and files: "
+            f"{DEFINITION_LIMIT} together at most; put more into the image, or into a volume"
+        )
+
+
 def _check_together(spec: ContainerSpec) -> None:
     """What is wrong only beside something else. Raises Malformed."""
-    places = [*(v.destination for v in spec.volumes), *(t.destination for t in spec.tmpfs)]
+    _check_size(spec)
+    places = [*(v.destination for v in spec.volumes), *(h.destination for h in spec.host_mounts)]
+    places += [t.destination for t in spec.tmpfs]
+    for source in (m.source for m in spec.host_mounts):
+        if posixpath.normpath(source) != source or source.startswith("//"):
+            raise Malformed(f"cannot mount {source[:80]} of the host: write its plain path, without '.', '..' and '//'")
     for place in [*places, *(f.destination for f in spec.files)]:
         _check_place(place)
     if len({posixpath.normpath(place) for place in places}) < len(places):
         raise Malformed("cannot mount twice at one place: give each destination once")
-    names = [network.network for network in spec.networks]
-    if len(set(names)) < len(names):
-        raise Malformed("cannot join a network twice: give each once")
     if spec.ports and not spec.networks:
         raise Malformed("cannot publish ports of a container without a network: leave nets=none out")
     if len({link.alias for link in spec.links}) < len(spec.links):

@@ -2,7 +2,7 @@
 
 import ipaddress
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
@@ -26,6 +26,7 @@ from jeroboam.model.container import (
 )
 from jeroboam.model.errors import Conflict, Forbidden, Malformed, NotFound
 from jeroboam.model.events import Event, EventType
+from jeroboam.model.names import is_uuid
 from jeroboam.model.objects import Object
 from jeroboam.quota.decision import Decision, Request
 from jeroboam.quota.policy import Shortage
@@ -46,8 +47,8 @@ def create(ctx: Context, body: CreateContainer, run: bool) -> ContainerObject:
     settings = ctx.services.settings
     build.refuse_unsupported(body, settings.engine.name)
     spec = build.spec_of(body, settings.containers, ctx.version, run, ctx.now)
-    if spec.privileged:
-        ctx.check(ctx.project_id, rule="container:create:privileged")
+    for rule in _power(spec):
+        ctx.check(ctx.project_id, rule=rule)
     path = ctx.services.projects.path(ctx.project_id)
     if not path[0].enabled:
         raise Forbidden("cannot create a container: the project is disabled; ask its domain's admin")
@@ -58,6 +59,14 @@ def create(ctx: Context, body: CreateContainer, run: bool) -> ContainerObject:
     return ctx.services.admissions.submit(
         ledger.Asked(request, new.id), ctx.now, partial(_store, ctx, new), alone=alone
     )
+
+
+def _power(spec: ContainerSpec) -> Iterator[str]:
+    """The rules that must allow what a container has beyond others. The final spec is asked: no field leads around."""
+    if spec.privileged or spec.runtime is not None:
+        yield "container:create:privileged"
+    if spec.host_mounts:
+        yield "container:create:host"
 
 
 def _join_tree(ctx: Context, places: Sequence[Place]) -> None:
@@ -122,14 +131,31 @@ def _request(ctx: Context, tx: Connection, new: New) -> Request:
 
 
 def _resolve(ctx: Context, tx: Connection, spec: ContainerSpec) -> ContainerSpec:
-    """Links and registry by id: they mean the same thing after a rename. Raises Malformed, Conflict."""
+    """Links and registry by id: they mean the same after a rename; networks by name. Raises Malformed, Conflict."""
     registry = spec.registry
     if registry is not None:
         try:
             registry = registries.get(tx, registry, ctx.project_id).id
         except NotFound:
             raise Malformed(f"cannot use the registry {registry[:80]!r}: the project has none of that name") from None
-    return replace(spec, registry=registry, links=tuple(_link(ctx, tx, link) for link in spec.links))
+    joined = tuple(replace(n, network=network_name(tx, ctx.project_id, n.network)) for n in spec.networks)
+    if len({network.network for network in joined}) < len(joined):
+        raise Malformed("cannot join a network twice: give each once")
+    links = tuple(_link(ctx, tx, link) for link in spec.links)
+    return replace(spec, registry=registry, links=links, networks=joined)
+
+
+def network_name(tx: Connection, project_id: str, ident: str) -> str:
+    """The name of a network, which may be given by the id that it is shown by. Raises Malformed where no id is known.
+
+    A name that looks like an id is never made: it would be a slip, and look like somebody's network.
+    """
+    if not is_uuid(ident):
+        return ident
+    for row in networks.listing(tx, project_id):
+        if ident in (row.id, row.name):
+            return row.name
+    raise Malformed(f"cannot find the network {ident}: the project has none of that id; list its networks, or name one")
 
 
 def _link(ctx: Context, tx: Connection, link: Link) -> Link:

@@ -98,7 +98,7 @@ async def attach(ctx: Ctx, shared: Common, ident: Ident) -> Response:
 
 
 def _ticket(ctx: Context, shared: Shared, reached: Reached, exec_id: str | None) -> str:
-    return shared.tickets.issue(reached.obj.id, ctx.caller.user_id, exec_id, ctx.now)
+    return shared.tickets.issue(reached.obj.id, ctx.token, exec_id, ctx.now)
 
 
 @routes.route(
@@ -162,6 +162,7 @@ async def stats(ctx: Ctx, shared: Common, ident: Ident) -> Response:
     answers={200: documents.ArchiveDocument},
     errors=(404, 409),
     target="handler",
+    large=True,
 )
 async def get_archive(
     ctx: Ctx, shared: Common, ident: Ident, query: Annotated[schema.ArchiveQuery, Query()]

@@ -36,12 +36,15 @@ STATES: dict[str, tuple[Phase, ...]] = {
 def find(ctx: Context, tx: Connection, ident: str, *, everywhere: bool = False) -> ContainerObject:
     """By id or name in the caller's project; by id below it, where the rule gives that to those above.
 
-    `everywhere`: by id or name in any project, for whom `container:list_all_projects` allows it.
+    `everywhere`: by id or name in any project, where `container:list_all_projects` allows to look and the route's own
+    rule what is asked for: who reads the system changes nothing in it.
     Raises NotFound, Conflict (ambiguous name), Forbidden.
     """
     if everywhere:
         ctx.check(ctx.caller.project_id, rule="container:list_all_projects")
-        return cast(ContainerObject, objects.get(tx, KIND, ident, None))
+        anyones = objects.get(tx, KIND, ident, None)
+        ctx.check(anyones.project_id, ledger.ancestors(tx, anyones.project_id))
+        return cast(ContainerObject, anyones)
     if ctx.caller.project_id is not None:
         try:
             found = objects.get(tx, KIND, ident, ctx.caller.project_id)

@@ -31,10 +31,9 @@ def base(ctx: Context) -> str:
     return f"{ctx.services.settings.public_url}/container"
 
 
-@routes.route("GET", "/containers", rule="container:list", answers={200: ContainersDocument})
+@routes.route("GET", "/containers", rule="container:list", answers={200: ContainersDocument}, target="handler")
 def list_containers(ctx: Ctx, shared: Common, query: Annotated[schema.Listing, Query()]) -> Response:
-    if query.all_projects:
-        ctx.check(ctx.caller.project_id, rule="container:list_all_projects")
+    project_id = ctx.listed(query.all_projects)
     filters = {key: value for key in _FILTERS if (value := getattr(query, key)) is not None}
     if query.memory is not None:
         filters["memory"] = memory_of(query.memory)
@@ -43,7 +42,7 @@ def list_containers(ctx: Ctx, shared: Common, query: Annotated[schema.Listing, Q
         found = objects.listing(
             tx,
             KIND,
-            None if query.all_projects else ctx.project_id,
+            project_id,
             filters=filters,
             marker=query.marker,
             limit=limit,

@@ -12,16 +12,16 @@ from anyio import CapacityLimiter, to_thread
 from starlette.concurrency import run_in_threadpool
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from jeroboam.api import metrics
+from jeroboam.api import metrics, versions
+from jeroboam.api.containers import lookup
+from jeroboam.api.containers.view import ContainerObject
+from jeroboam.api.context import Context, again, authenticate
 from jeroboam.api.services import Services
 from jeroboam.api.tickets import Ticket, Tickets
 from jeroboam.backends.base import Stream
 from jeroboam.backends.errors import BackendError
-from jeroboam.model.container import KIND
 from jeroboam.model.errors import Problem, Unauthenticated
 from jeroboam.model.names import container_name
-from jeroboam.store import objects
-from jeroboam.store.objects import AnyObject
 
 log = structlog.get_logger("jeroboam.streams")
 
@@ -30,6 +30,9 @@ CONNECTIONS = 100
 """At once, in this process: each holds a thread that waits for the engine, and one more while it sends."""
 PER_PROJECT = 20
 CHUNK = 32768
+CHECK_SECONDS = 15.0
+"""How often an open terminal is asked whether it may go on."""
+RULE = "container:exec"
 POLICY_VIOLATION = 1008
 TRY_LATER = 1013
 
@@ -52,7 +55,7 @@ class Terminals:
         try:
             self._check_origin(websocket)
             ticket = self._tickets.redeem(websocket.query_params.get("token", ""), self._services.clock())
-            obj = await run_in_threadpool(self._find, ticket)
+            ctx, obj = await self._enter(ticket)
         except Problem as refused:
             await websocket.close(POLICY_VIOLATION, str(refused)[:120])
             return
@@ -63,21 +66,21 @@ class Terminals:
         self._open[obj.project_id] += 1
         metrics.STREAMS.labels("terminal").inc()
         try:
-            await self._serve(websocket, ticket, obj)
+            await self._serve(websocket, ticket, ctx, obj)
         finally:
             metrics.STREAMS.labels("terminal").dec()
             self._open[obj.project_id] -= 1
             if not self._open[obj.project_id]:
                 del self._open[obj.project_id]
 
-    async def _serve(self, websocket: WebSocket, ticket: Ticket, obj: AnyObject) -> None:
+    async def _serve(self, websocket: WebSocket, ticket: Ticket, ctx: Context, obj: ContainerObject) -> None:
         try:
             # Not in the threads of all requests: an engine that hangs would keep those.
             stream = await to_thread.run_sync(self._connect, ticket, obj, limiter=self._limiter)
         except BackendError as refused:
             await websocket.close(POLICY_VIOLATION, str(refused)[:120])
             return
-        await self._bridge(websocket, stream)
+        await self._bridge(websocket, stream, ctx, obj)
 
     def _check_origin(self, websocket: WebSocket) -> None:
         """A page of another site cannot connect in its visitor's name."""
@@ -88,17 +91,24 @@ class Terminals:
         if urlsplit(origin).netloc not in allowed:
             raise Unauthenticated("cannot connect: this page is of another site")
 
-    def _find(self, ticket: Ticket) -> AnyObject:
-        with self._services.database.read() as tx:
-            return objects.get(tx, KIND, ticket.object_id, None)
+    async def _enter(self, ticket: Ticket) -> tuple[Context, ContainerObject]:
+        """The request that the ticket was issued for, as if it came now. Raises as that one would."""
+        caller = await authenticate(self._services, ticket.token)
+        now = self._services.clock()
+        ctx = Context(self._services, caller, RULE, f"ticket-{ticket.nonce}", versions.MAX, now, ticket.token)
+        return ctx, await run_in_threadpool(self._find, ctx, ticket.object_id)
 
-    def _connect(self, ticket: Ticket, obj: AnyObject) -> Stream:
+    def _find(self, ctx: Context, object_id: str) -> ContainerObject:
+        with self._services.database.read() as tx:
+            return lookup.find(ctx, tx, object_id)
+
+    def _connect(self, ticket: Ticket, obj: ContainerObject) -> Stream:
         backend = self._services.backend
         if ticket.exec_id is not None:
             return backend.exec_attach(ticket.exec_id)
         return backend.attach(container_name(self._services.database.installation, obj.id))
 
-    async def _bridge(self, websocket: WebSocket, stream: Stream) -> None:
+    async def _bridge(self, websocket: WebSocket, stream: Stream, ctx: Context, obj: ContainerObject) -> None:
         offered = websocket.scope.get("subprotocols", [])
         chosen = next((name for name in ("binary", "base64") if name in offered), None)
         await websocket.accept(subprotocol=chosen)
@@ -106,12 +116,27 @@ class Terminals:
         try:
             async with anyio.create_task_group() as both:
                 both.start_soon(self._outwards, websocket, stream, as_text, both.cancel_scope)
+                both.start_soon(self._guard, websocket, ctx, obj.id, both.cancel_scope)
                 await self._inwards(websocket, stream, as_text)
                 both.cancel_scope.cancel()
         finally:
             # Closing is what ends the thread that still waits in recv.
             with anyio.CancelScope(shield=True):
                 await to_thread.run_sync(stream.close)
+
+    async def _guard(self, websocket: WebSocket, ctx: Context, object_id: str, scope: anyio.CancelScope) -> None:
+        """Ends the terminal with the token, and soon after either it or the right to the container is taken back."""
+        while True:
+            left = ctx.caller.expires_at - self._services.clock()
+            await anyio.sleep(max(0.0, min(CHECK_SECONDS, left)))
+            try:
+                ctx = await again(ctx)
+                await run_in_threadpool(self._find, ctx, object_id)
+            except Problem as refused:
+                with anyio.CancelScope(shield=True), anyio.move_on_after(5):
+                    await _close(websocket, POLICY_VIOLATION, str(refused)[:120])
+                scope.cancel()
+                return
 
     async def _outwards(self, websocket: WebSocket, stream: Stream, as_text: bool, scope: anyio.CancelScope) -> None:
         rest = b""
@@ -166,9 +191,9 @@ async def _send(websocket: WebSocket, data: bytes, as_text: bool) -> None:
         await websocket.send_bytes(data)
 
 
-async def _close(websocket: WebSocket) -> None:
+async def _close(websocket: WebSocket, code: int = 1000, reason: str = "") -> None:
     try:
-        await websocket.close()
+        await websocket.close(code, reason)
     except RuntimeError:
         return  # the other end was faster
 

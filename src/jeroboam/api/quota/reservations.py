@@ -1,6 +1,7 @@
 """Reservations: capacity that a node holds idle for later."""
 
 import uuid
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from fastapi import Body, Path, Response
@@ -17,6 +18,8 @@ from jeroboam.store import ledger
 
 routes = Routes("/quota/v1", "quota")
 
+LATEST = datetime(9999, 12, 31, tzinfo=UTC).timestamp()
+"""Later ones have no date in every zone."""
 ReservationIdent = Annotated[str, Path(description="Id, or its name in the node", max_length=64)]
 
 
@@ -124,5 +127,7 @@ def _until(ctx: Context, text: str | None) -> float | None:
         return None
     until = times.parse(text)
     if until <= ctx.now:
-        raise Malformed(f"cannot reserve until {text}: that is past")
+        raise Malformed(f"cannot reserve until {text}: that is past; name a time to come")
+    if until >= LATEST:
+        raise Malformed(f"cannot reserve until {text}: the calendar ends there; leave `until` out for no end")
     return until

@@ -9,7 +9,17 @@ from jeroboam.api.containers.fields import Body, QueryFlag
 from jeroboam.model.errors import Malformed
 from jeroboam.model.quantities import MAX
 from jeroboam.quota.limits import KEEP, LimitChange
-from jeroboam.quota.policy import Policy, ReclaimFrom, Shortage, Strategy, Undershoot, WithinProject
+from jeroboam.quota.policy import (
+    MAX_GRACE,
+    MAX_PRIORITY,
+    MAX_WEIGHT,
+    Policy,
+    ReclaimFrom,
+    Shortage,
+    Strategy,
+    Undershoot,
+    WithinProject,
+)
 from jeroboam.quota.tree import Limit
 
 Resource = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_.-]{0,62}$")]
@@ -45,9 +55,9 @@ class PolicyBody(Body):
     undershoot: Undershoot | None = None
     shortage: Shortage | None = None
     grace_seconds: (
-        Annotated[StrictInt, Field(ge=0, le=86400)] | Annotated[StrictFloat, Field(ge=0, le=86400)] | None
+        Annotated[StrictInt, Field(ge=0, le=MAX_GRACE)] | Annotated[StrictFloat, Field(ge=0, le=MAX_GRACE)] | None
     ) = None
-    max_priority: Annotated[StrictInt, Field(ge=0, le=100)] | None = None
+    max_priority: Annotated[StrictInt, Field(ge=0, le=MAX_PRIORITY)] | None = None
     reclaimable: StrictBool | None = None
 
     def policy(self) -> Policy:
@@ -59,7 +69,7 @@ class PolicyBody(Body):
 class UpdateNode(Body):
     limits: dict[Resource, LimitBody] = Field(default_factory=dict)
     weight: (
-        Annotated[StrictInt, Field(ge=0, le=10**6)]
+        Annotated[StrictInt, Field(ge=0, le=MAX_WEIGHT)]
         | Annotated[str, Field(pattern=r"^[0-9]{1,7}(/[1-9][0-9]{0,6})?$")]
         | None
     ) = Field(None, description='A fraction: 3, or "3/2"')
@@ -91,7 +101,7 @@ class ExtendBody(Body):
 class DryRunBody(Body):
     node: NodeId = "self"
     amounts: Annotated[dict[Resource, Amount], Field(min_length=1, max_length=64)]
-    priority: Annotated[StrictInt, Field(ge=0, le=100)] = 50
+    priority: Annotated[StrictInt, Field(ge=0, le=MAX_PRIORITY)] | None = None
     shortage: Shortage | None = None
     reservation: Annotated[str, Field(max_length=64)] | None = Field(None, description="Name or id")
     reclaimable: StrictBool = True

@@ -77,12 +77,11 @@ class Registries(documents.Document):
     next: str | None
 
 
-@routes.route("GET", "/registries", rule="registry:get", answers={200: Registries})
+@routes.route("GET", "/registries", rule="registry:get", answers={200: Registries}, target="handler")
 def list_registries(ctx: Ctx, query: Annotated[Listing, Query()]) -> Response:
-    if query.all_projects:
-        ctx.check(ctx.caller.project_id, rule="container:list_all_projects")
+    project_id = ctx.listed(query.all_projects)
     with ctx.services.database.read() as tx:
-        rows = registries.listing(tx, None if query.all_projects else ctx.project_id)
+        rows = registries.listing(tx, project_id)
     wanted = query.model_dump(include={"name", "domain", "username", "project_id", "user_id"}, exclude_none=True)
     rows = [row for row in rows if all(getattr(row, key) == value for key, value in wanted.items())]
     if query.marker is not None:

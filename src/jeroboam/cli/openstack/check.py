@@ -42,7 +42,7 @@ class Check(ShowOne):
         parser.add_argument(
             "--resource", metavar="RESOURCE=AMOUNT", action=Gather, help=f"Anything else: {AMOUNTS} (repeatable)"
         )
-        parser.add_argument("--priority", metavar="0..100", type=int, choices=range(101), default=50)
+        parser.add_argument("--priority", metavar="0..100", type=int, choices=range(101))
         parser.add_argument(
             "--reservation", metavar="NAME", help="Draw from this reservation of the project (name or id)"
         )
@@ -51,7 +51,9 @@ class Check(ShowOne):
 
     def take_action(self, parsed_args: argparse.Namespace) -> Rows:
         amounts = asked(parsed_args)
-        body = {"amounts": amounts, "priority": parsed_args.priority, "reclaimable": not parsed_args.not_reclaimable}
+        body = {"amounts": amounts, "reclaimable": not parsed_args.not_reclaimable}
+        if parsed_args.priority is not None:
+            body["priority"] = parsed_args.priority
         if parsed_args.reservation:
             body["reservation"] = parsed_args.reservation
         if parsed_args.wait:

@@ -76,7 +76,7 @@ SET enable_hashjoin = off SET enable_mergejoin = off AS $$
 DECLARE
     verdicts boolean[] := array_fill(false, ARRAY[cardinality(claim_ids)]);
     plain int[];
-    shortage_of text[];
+    priority_of int[]; shortage_of text[];
     part_of int[]; part_node text[]; part_resource text[]; part_amount bigint[]; part_depth int[];
     one int;
 BEGIN
@@ -106,17 +106,20 @@ BEGIN
         SELECT path.leaf, l.resource FROM path JOIN quota_limits AS l ON l.node_id = path.id
         WHERE l.hard >= 0 AND l.borrow IS NOT NULL AND l.subtree + l.reserved > l.hard + l.borrow
     ), asked AS MATERIALIZED (
-        SELECT i, node, rules.leaf_depth, part.key AS resource, part.value::bigint AS amount, rules.shortage
-        FROM unnest(claim_ids, nodes, priorities, amounts) WITH ORDINALITY AS r(id, node, priority, parts, i)
+        SELECT i, node, rules.leaf_depth, part.key AS resource, part.value::bigint AS amount,
+               coalesce(priority, least(50, coalesce(rules.max_priority, 100))) AS priority,
+               coalesce(r.shortage, rules.shortage, 'refuse') AS shortage
+        FROM unnest(claim_ids, nodes, priorities, shortages, amounts) WITH ORDINALITY
+            AS r(id, node, priority, shortage, parts, i)
         JOIN rules ON rules.leaf = node
         CROSS JOIN LATERAL json_each_text(parts::json) AS part
-        WHERE priority <= coalesce(rules.max_priority, 100) AND coalesce(rules.reclaimable, true)
+        WHERE coalesce(priority, 0) <= coalesce(rules.max_priority, 100) AND coalesce(rules.reclaimable, true)
           AND NOT EXISTS (SELECT FROM quota_claims WHERE quota_claims.id = r.id)
           AND NOT EXISTS (SELECT FROM debts WHERE debts.leaf = node AND parts::jsonb ? debts.resource)
     )
     SELECT array_agg(DISTINCT i), array_agg(i), array_agg(node), array_agg(resource), array_agg(amount),
-           array_agg(leaf_depth), array_agg(shortage)
-    INTO plain, part_of, part_node, part_resource, part_amount, part_depth, shortage_of FROM asked;
+           array_agg(leaf_depth), array_agg(priority), array_agg(shortage)
+    INTO plain, part_of, part_node, part_resource, part_amount, part_depth, priority_of, shortage_of FROM asked;
     IF plain IS NULL THEN
         RETURN verdicts;
     END IF;
@@ -135,11 +138,10 @@ BEGIN
     -- 4. The claims that pay for it.
     INSERT INTO quota_claims (id, node_id, object_id, priority, age, state, reclaimable, shortage, evictions,
                               amounts, created_at, updated_at)
-    SELECT r.id, r.node, r.object, r.priority, newest.age + row_number() OVER (ORDER BY i), 'admitted', true,
-           coalesce(r.shortage, (SELECT s FROM unnest(part_of, shortage_of) AS p(j, s) WHERE j = i LIMIT 1), 'refuse'),
+    SELECT r.id, r.node, r.object, p.priority, newest.age + row_number() OVER (ORDER BY i), 'admitted', true, p.shortage,
            0, r.parts, now, now
-    FROM unnest(claim_ids, nodes, objects, priorities, shortages, amounts) WITH ORDINALITY
-        AS r(id, node, object, priority, shortage, parts, i)
+    FROM unnest(claim_ids, nodes, objects, amounts) WITH ORDINALITY AS r(id, node, object, parts, i)
+    JOIN (SELECT DISTINCT * FROM unnest(part_of, priority_of, shortage_of)) AS p(part, priority, shortage) ON p.part = i
     CROSS JOIN (SELECT coalesce(max(age), 0) AS age FROM quota_claims) AS newest
     WHERE verdicts[i];
     RETURN verdicts;
