@@ -99,7 +99,7 @@ class User:
 
 
 class Cloud:
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, policy: Policy | None = None) -> None:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             port = probe.getsockname()[1]
@@ -120,7 +120,7 @@ class Cloud:
         credentials = CredentialStore(self.database, self.box)
         self.controller = ContainerController(self.database, self.engine, self.settings, credentials, self.now)
         self.services = Services(
-            self.settings, self.database, self.engine, self.table, self.table, Policy(None), self.box, self.now
+            self.settings, self.database, self.engine, self.table, self.table, policy or Policy(), self.box, self.now
         )
         self.app = create_app(self.services)
         config = uvicorn.Config(

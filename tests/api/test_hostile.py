@@ -94,7 +94,6 @@ FIELDS: list[tuple[dict[str, Any], str]] = [
     ({"hints": {"priority": 5}}, "hints"),
     ({"nonsense": 1}, "nonsense"),
     ({"security_groups": ["default"]}, "security groups"),
-    ({"runtime": "runsc"}, "runtime"),
     ({"disk": 5}, "disk"),
     ({"host": "other"}, "the only one"),
     ({"availability_zone": "mars"}, "the only one"),
@@ -113,6 +112,7 @@ def test_bad_fields_are_refused_with_a_sentence(user: User, fields: dict[str, An
 PRIVILEGES: list[dict[str, Any]] = [
     {"privileged": True},
     {"privileged": "true"},
+    {"runtime": "runsc"},
     {"cap_add": ["SYS_ADMIN"]},
     {"devices": ["/dev/kmsg"]},
     {"security_opt": ["seccomp=unconfined"]},
@@ -127,6 +127,8 @@ PRIVILEGES: list[dict[str, Any]] = [
     {"nets": [{"network": "host"}]},
     {"nets": [{"network": "container:abc"}]},
     {"mounts": [{"source": "/etc", "destination": "/x"}]},
+    {"mounts": [{"source": "/", "destination": "/x"}]},
+    {"mounts": [{"source": "/run/docker.sock", "destination": "/x"}]},
     {"mounts": [{"source": "../etc", "destination": "/x"}]},
 ]
 

@@ -22,7 +22,7 @@ from jeroboam.backends.errors import (
     Temporary,
     WrongState,
 )
-from jeroboam.model.container import HealthCheck, Restart, RestartPolicy, TmpfsMount
+from jeroboam.model.container import HealthCheck, HostMount, Restart, RestartPolicy, TmpfsMount
 from jeroboam.model.observed import State
 
 WHOLE = Definition(
@@ -43,7 +43,9 @@ WHOLE = Definition(
     networks=(NetworkAttachment("n1", ("web",), "10.0.0.5", (("other", "db"),)), NetworkAttachment("n2")),
     ports=(PortBinding(80, "tcp", "127.0.0.1", 8080), PortBinding(80, "tcp", "127.0.0.1", 8081)),
     volumes=(VolumeBinding("v1", "/data"),),
+    host_mounts=(HostMount("/host", "/srv"),),
     tmpfs=(TmpfsMount("/scratch", 8),),
+    runtime="runsc",
     log_max_mib=5,
     log_files=2,
 )
@@ -98,7 +100,9 @@ def test_the_whole_create_document() -> None:
                     "VolumeOptions": {"Labels": {"io.jeroboam.installation": "i"}},
                 },
                 {"Type": "tmpfs", "Target": "/scratch", "TmpfsOptions": {"SizeBytes": 8 << 20}},
+                {"Type": "bind", "Source": "/srv", "Target": "/host"},
             ],
+            "Runtime": "runsc",
         },
     }
 

@@ -1,11 +1,13 @@
 """What only a real engine shows: limits that hold, tenants that do not reach each other, bytes that are not lost."""
 
+from pathlib import Path
+
 import pytest
 
 from jeroboam.backends.base import Definition, NetworkAttachment, PortBinding, VolumeBinding
 from jeroboam.backends.docker import DockerBackend
-from jeroboam.backends.errors import Missing, NotOurs
-from jeroboam.model.container import HealthCheck, TmpfsMount
+from jeroboam.backends.errors import Missing, NotOurs, Permanent
+from jeroboam.model.container import HealthCheck, HostMount, TmpfsMount
 from jeroboam.model.observed import State
 from tests.backends.houses import POLITE, Bench, EngineHouse
 from tests.engine import Engine
@@ -51,6 +53,14 @@ def test_the_document_has_no_way_to_the_host(engine_bench: Bench, engine_house: 
     assert (seen["PidMode"], seen["UTSMode"], seen["UsernsMode"], seen["NetworkMode"]) == ("", "", "", "none")
     assert not any(seen[key] for key in ("Binds", "Devices", "CapAdd", "VolumesFrom", "Mounts") if seen.get(key))
     assert seen["LogConfig"] == {"Type": "json-file", "Config": {"max-size": "10m", "max-file": "3"}}
+
+
+def test_a_definition_may_name_a_runtime_and_folders_of_the_host(engine_bench: Bench, tmp_path: Path) -> None:
+    (tmp_path / "word").write_text("of the host")
+    name = engine_bench.running(runtime="runc", host_mounts=(HostMount("/host", str(tmp_path)),))
+    assert _run(engine_bench, name, "cat", "/host/word") == "of the host"
+    with pytest.raises(Permanent, match="runtime"):
+        engine_bench.running(runtime="no-such-runtime")
 
 
 def test_environment_folder_hostname_and_tmpfs(engine_bench: Bench) -> None:

@@ -176,7 +176,7 @@ REFUSED: list[tuple[dict[str, Any], int, str]] = [
     ({"mounts": [{"source": "/etc", "destination": "/x"}]}, 403, "of the host"),
     ({"mounts": [{"source": "../etc", "destination": "/x"}]}, 403, "of the host"),
     ({"mounts": [{"type": "bind", "source": "/etc/shadow", "destination": "/x"}]}, 400, "base64"),
-    ({"runtime": "nvidia"}, 400, "runtime"),
+    ({"runtime": "nvidia"}, 403, "runtime"),
     ({"labels": {"io.jeroboam.project": "x"}}, 400, "reserved"),
     ({"labels": {"IO.jeroboam.object": "x"}}, 400, "reserved"),
     ({"hints": {"bind": "/etc:/x"}}, 400, "'bind'"),

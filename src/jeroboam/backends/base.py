@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from jeroboam.model.container import HealthCheck, RestartPolicy, TmpfsMount
+from jeroboam.model.container import HealthCheck, HostMount, RestartPolicy, TmpfsMount
 from jeroboam.model.observed import Observed, State
 
 NO_RESTART = RestartPolicy()
@@ -83,9 +83,11 @@ class Definition:
     tty: bool = False
     stdin: bool = False
     privileged: bool = False
+    runtime: str | None = None
     networks: tuple[NetworkAttachment, ...] = ()
     ports: tuple[PortBinding, ...] = ()
     volumes: tuple[VolumeBinding, ...] = ()
+    host_mounts: tuple[HostMount, ...] = ()
     tmpfs: tuple[TmpfsMount, ...] = ()
     files: tuple[File, ...] = ()
     log_max_mib: int = 10

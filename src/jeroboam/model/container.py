@@ -84,6 +84,14 @@ class VolumeMount:
 
 
 @dataclass(frozen=True, slots=True)
+class HostMount:
+    """A folder or file of the host; only an operator's policy lets there be any."""
+
+    destination: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
 class TmpfsMount:
     destination: str
     size_mib: int
@@ -156,6 +164,8 @@ class ContainerSpec:
     auto_heal: bool = False
     privileged: bool = False
     """Only an operator's policy lets this be true."""
+    runtime: str | None = None
+    """The engine's name of it; None: its default, and only an operator's policy lets it be another."""
     vcpus: int = 250
     """Thousandths."""
     memory: int = 256
@@ -165,6 +175,7 @@ class ContainerSpec:
     """Empty: no network at all."""
     ports: tuple[PortSpec, ...] = ()
     volumes: tuple[VolumeMount, ...] = ()
+    host_mounts: tuple[HostMount, ...] = ()
     tmpfs: tuple[TmpfsMount, ...] = ()
     files: tuple[FileMount, ...] = ()
     links: tuple[Link, ...] = ()

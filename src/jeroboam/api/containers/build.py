@@ -14,6 +14,7 @@ from jeroboam.model.container import (
     ContainerSpec,
     FileMount,
     HealthCheck,
+    HostMount,
     Intent,
     NetworkSpec,
     PortSpec,
@@ -46,7 +47,7 @@ def spec_of(body: CreateContainer, defaults: Containers, version: int, run: bool
     Raises Malformed, Unsupported, Forbidden.
     """
     hints = hinting.parse(body.hints or {})
-    volumes, files = _mounts(body.mounts or [])
+    volumes, host_mounts, files = _mounts(body.mounts or [])
     interactive = bool(body.interactive)
     tty = body.tty if body.tty is not None else interactive and version < TTY_IS_OWN_FIELD
     restart = _restart(body.restart_policy)
@@ -70,12 +71,14 @@ def spec_of(body: CreateContainer, defaults: Containers, version: int, run: bool
         auto_remove=bool(body.auto_remove),
         auto_heal=bool(body.auto_heal),
         privileged=bool(body.privileged),
+        runtime=body.runtime,
         vcpus=vcpus_of(body.cpu) if body.cpu is not None else defaults.vcpus,
         memory=memory_of(body.memory) if body.memory is not None else defaults.memory,
         pids=hints.pids or defaults.pids,
         networks=_networks(body.nets or []),
         ports=_ports(body, hints),
         volumes=volumes,
+        host_mounts=host_mounts,
         tmpfs=hints.tmpfs,
         files=files,
         links=hints.links,
@@ -106,8 +109,6 @@ def refuse_unsupported(body: CreateContainer, host: str) -> None:
     """What Zun's client can ask for and is not done here. Raises Unsupported."""
     if body.security_groups:
         raise Unsupported("cannot use security groups: each project's networks are closed to others; use exposed ports")
-    if body.runtime is not None:
-        raise Unsupported("cannot choose a runtime: the engine's default is used; leave it out")
     if body.disk is not None:
         raise Unsupported("cannot limit the disk of a container: the engine's storage does not; leave it out")
     if body.cpu_policy not in (None, "shared"):
@@ -162,8 +163,10 @@ def _health(check: HealthCheckBody | None) -> HealthCheck | None:
     return HealthCheck(("CMD-SHELL", check.cmd), check.interval or 0, check.timeout or 0, check.retries or 0)
 
 
-def _mounts(mounts: Sequence[Mount]) -> tuple[tuple[VolumeMount, ...], tuple[FileMount, ...]]:
-    volumes, files = [], []
+def _mounts(
+    mounts: Sequence[Mount],
+) -> tuple[tuple[VolumeMount, ...], tuple[HostMount, ...], tuple[FileMount, ...]]:
+    volumes, host, files = [], [], []
     for mount in mounts:
         where = mount.destination[:80]
         if mount.type == "bind":
@@ -171,9 +174,12 @@ def _mounts(mounts: Sequence[Mount]) -> tuple[tuple[VolumeMount, ...], tuple[Fil
         elif mount.source is not None and mount.size is not None:
             raise Malformed(f"cannot mount at {where}: give a source, or a size for a new volume, not both")
         elif mount.source is not None:
-            if mount.source.startswith(("/", ".", "~")):
+            if mount.source.startswith("/"):
+                host.append(HostMount(mount.destination, mount.source))
+                continue
+            if mount.source.startswith((".", "~")):
                 raise Forbidden(
-                    f"cannot mount {mount.source[:60]!r} of the host: no tenant may; name a volume of the project, "
+                    f"cannot mount {mount.source[:60]!r} of the host: name its whole path, a volume of the project, "
                     "or inject a file (type=bind)"
                 )
             volumes.append(VolumeMount(mount.destination, check_name(mount.source, "volume's name")))
@@ -181,7 +187,7 @@ def _mounts(mounts: Sequence[Mount]) -> tuple[tuple[VolumeMount, ...], tuple[Fil
             volumes.append(VolumeMount(mount.destination))
         else:
             raise Malformed(f"cannot mount at {where}: give the source or the size of the volume")
-    return tuple(volumes), tuple(files)
+    return tuple(volumes), tuple(host), tuple(files)
 
 
 def _content(mount: Mount) -> str:
@@ -263,7 +269,11 @@ def _check_size(spec: ContainerSpec) -> None:
 def _check_together(spec: ContainerSpec) -> None:
     """What is wrong only beside something else. Raises Malformed."""
     _check_size(spec)
-    places = [*(v.destination for v in spec.volumes), *(t.destination for t in spec.tmpfs)]
+    places = [*(v.destination for v in spec.volumes), *(h.destination for h in spec.host_mounts)]
+    places += [t.destination for t in spec.tmpfs]
+    for source in (m.source for m in spec.host_mounts):
+        if posixpath.normpath(source) != source or source.startswith("//"):
+            raise Malformed(f"cannot mount {source[:80]} of the host: write its plain path, without '.', '..' and '//'")
     for place in [*places, *(f.destination for f in spec.files)]:
         _check_place(place)
     if len({posixpath.normpath(place) for place in places}) < len(places):

@@ -2,7 +2,7 @@
 
 import ipaddress
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -45,14 +45,22 @@ def create(ctx: Context, body: CreateContainer, run: bool) -> ContainerObject:
     settings = ctx.services.settings
     build.refuse_unsupported(body, settings.engine.name)
     spec = build.spec_of(body, settings.containers, ctx.version, run, ctx.now)
-    if spec.privileged:
-        ctx.check(ctx.project_id, rule="container:create:privileged")
+    for rule in _power(spec):
+        ctx.check(ctx.project_id, rule=rule)
     path = ctx.services.projects.path(ctx.project_id)
     if not path[0].enabled:
         raise Forbidden("cannot create a container: the project is disabled; ask its domain's admin")
     new = New(str(uuid.uuid4()), body.name or names.generate(), spec, path)
     with ctx.services.database.write() as tx:
         return _store(ctx, tx, new)
+
+
+def _power(spec: ContainerSpec) -> Iterator[str]:
+    """The rules that must allow what a container has beyond others. The final spec is asked: no field leads around."""
+    if spec.privileged or spec.runtime is not None:
+        yield "container:create:privileged"
+    if spec.host_mounts:
+        yield "container:create:host"
 
 
 def _store(ctx: Context, tx: Connection, new: New) -> ContainerObject:

@@ -87,6 +87,7 @@ class CreateContainer(Body):
     auto_remove: Flag | None = None
     auto_heal: Flag | None = None
     privileged: Flag | None = Field(None, description="Only where the operator's policy allows it: by default nobody")
+    runtime: Name | None = Field(None, description="As privileged")
     exposed_ports: dict[Annotated[str, Field(pattern=r"^[0-9]{1,5}(/(tcp|udp))?$")], PortOptions] | None = Field(
         None, description="Each is published on a host port out of the operator's range"
     )
@@ -99,7 +100,6 @@ class CreateContainer(Body):
     # What Zun's client can ask for and is refused unless it asks for what is done anyway.
     image_driver: str | None = None
     security_groups: list[str] | None = None
-    runtime: str | None = None
     disk: int | str | None = None
     availability_zone: str | None = None
     host: str | None = None

@@ -150,10 +150,11 @@ def _health(spec: ContainerSpec) -> dict[str, Any] | None:
 
 def _mounts(spec: ContainerSpec) -> list[dict[str, Any]]:
     """Where things are mounted; the content of injected files is not repeated."""
-    if not (spec.volumes or spec.tmpfs or spec.files):
+    if not (spec.volumes or spec.host_mounts or spec.tmpfs or spec.files):
         return []
     return [
         *({"type": "volume", "source": v.name, "destination": v.destination} for v in spec.volumes),
+        *({"type": "bind", "source": h.source, "destination": h.destination} for h in spec.host_mounts),
         *({"type": "tmpfs", "source": None, "destination": t.destination} for t in spec.tmpfs),
         *({"type": "bind", "source": None, "destination": f.destination} for f in spec.files),
     ]

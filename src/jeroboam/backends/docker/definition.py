@@ -91,7 +91,10 @@ def _check(definition: Definition) -> None:
         check_network(attachment.network, definition.name)
     for volume in definition.volumes:
         if not volume.volume or "/" in volume.volume:
-            raise Permanent(what + f"{volume.volume!r} is no volume; host folders are never mounted")
+            raise Permanent(what + f"{volume.volume!r} is no volume; host folders are never mounted as one")
+    for mount in definition.host_mounts:
+        if not mount.source.startswith("/"):
+            raise Permanent(what + f"{mount.source!r} is no place of the host; give an absolute path")
 
 
 def check_network(network: str, container: str) -> None:
@@ -119,6 +122,7 @@ def _host_config(definition: Definition, installation: str) -> dict[str, Any]:
             "Config": {"max-size": f"{definition.log_max_mib}m", "max-file": str(definition.log_files)},
         },
         "Mounts": _mounts(definition, installation),
+        **({"Runtime": definition.runtime} if definition.runtime else {}),
     }
 
 
@@ -133,10 +137,15 @@ def _mounts(definition: Definition, installation: str) -> list[dict[str, Any]]:
         }
         for volume in definition.volumes
     ]
-    return volumes + [
+    tmpfs: list[dict[str, Any]] = [
         {"Type": "tmpfs", "Target": mount.destination, "TmpfsOptions": {"SizeBytes": mount.size_mib << 20}}
         for mount in definition.tmpfs
     ]
+    return (
+        volumes
+        + tmpfs
+        + [{"Type": "bind", "Source": m.source, "Target": m.destination} for m in definition.host_mounts]
+    )
 
 
 def _port(binding: PortBinding) -> str:
