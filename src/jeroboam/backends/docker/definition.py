@@ -91,7 +91,7 @@ def _check(definition: Definition) -> None:
         check_network(attachment.network, definition.name)
     for volume in definition.volumes:
         if not volume.volume or "/" in volume.volume:
-            raise Permanent(what + f"{volume.volume!r} is no volume; a host's folder is mounted by no volume's name")
+            raise Permanent(what + f"{volume.volume!r} is no volume; host folders are never mounted as one")
     for mount in definition.host_mounts:
         if not mount.source.startswith("/"):
             raise Permanent(what + f"{mount.source!r} is no place of the host; give an absolute path")
