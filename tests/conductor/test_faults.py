@@ -5,8 +5,10 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
+from sqlalchemy import text
 
 from jeroboam.backends.base import Credentials, Definition
 from jeroboam.backends.errors import ImageDenied, Temporary
@@ -97,6 +99,17 @@ def test_the_stream_of_events_breaks_and_nothing_is_missed(house: House) -> None
     house.backend.break_events()
     house.backend.crash(house.name(ident), 5)
     assert house.until(ident, Phase.STOPPED).exit_code == 5
+
+
+def test_a_database_that_fails_while_work_is_taken_costs_no_worker(house: House, caplog: Any) -> None:
+    refuse = "BEFORE UPDATE OF lease_owner ON objects BEGIN SELECT RAISE(ABORT, 'the disk is full'); END"
+    with house.database.write() as tx:
+        tx.execute(text(f"CREATE TRIGGER full_disk {refuse}"))
+    ident = house.create()
+    wait_until(lambda: "conductor.dispatch_failed" in caplog.text, "work could not be taken")
+    with house.database.write() as tx:
+        tx.execute(text("DROP TRIGGER full_disk"))
+    house.until(ident, Phase.RUNNING)
 
 
 def test_a_thousand_wake_ups_are_few_looks(house: House) -> None:

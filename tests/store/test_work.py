@@ -1,5 +1,6 @@
 from dataclasses import replace
 
+import pytest
 from sqlalchemy import text
 
 from jeroboam.model import container
@@ -178,10 +179,11 @@ def test_an_object_that_was_removed_under_a_lease_takes_no_status(db: Database) 
         assert objects.find(tx, obj.id) is None
 
 
-def test_an_object_that_cannot_be_read_keeps_nobody_waiting(db: Database) -> None:
+@pytest.mark.parametrize("what", ['status = \'{"phase": "Unheard of"}\'', "kind = 'zeppelin'"])
+def test_an_object_that_cannot_be_read_keeps_nobody_waiting(db: Database, what: str) -> None:
     poison, sound = an_object(at=1.0), an_object(at=2.0)
     stored(db, poison, sound)
     with db.write() as tx:
-        tx.execute(text('UPDATE objects SET status = \'{"phase": "Unheard of"}\' WHERE id = :id'), {"id": poison.id})
+        tx.execute(text(f"UPDATE objects SET {what} WHERE id = :id"), {"id": poison.id})
     assert take_one(db, 3.0, lease=10.0).object == sound
     assert next_wake(db) == 13.0

@@ -111,9 +111,13 @@ class Conductor:
         workers = self._grab_workers()
         if not workers:
             return poll
-        items = work.take(self._database, self._owner, workers, now, self._settings.conductor.lease_seconds)
-        for _ in range(workers - len(items)):
-            self._free.release()
+        items: list[Work] = []
+        try:
+            items = work.take(self._database, self._owner, workers, now, self._settings.conductor.lease_seconds)
+        finally:
+            # Whatever happened: a worker that is not given back is lost for ever.
+            for _ in range(workers - len(items)):
+                self._free.release()
         for item in items:
             self._leases.hold(item)
             self._echoes.begin(item.object.id)

@@ -125,9 +125,10 @@ def take(db: Database, owner: str, limit: int, now: float, lease_seconds: float)
 def _work(row: Sequence[Any], claims: Mapping[str, ClaimView]) -> Work | None:
     try:
         obj = decode(row)
-    except ValidationError as error:
-        # Written by another version, say. Its lease runs out and it is tried again; nobody else has to wait for it.
-        log.error("object.unreadable", object=row[0], kind=row[1], errors=error.error_count())
+    except (ValidationError, KeyError) as error:
+        # Written by another version, or of a kind that only that one knows. Its lease runs out and it is tried again;
+        # nobody else has to wait for it.
+        log.error("object.unreadable", object=row[0], kind=row[1], error=type(error).__name__)
         return None
     return Work(obj, row[-2], claims.get(row[-1]))
 
