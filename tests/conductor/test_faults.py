@@ -16,7 +16,7 @@ from jeroboam.backends.fake.world import RegistryImage
 from jeroboam.conductor.images import PULLS_PER_PROJECT, Images
 from jeroboam.conductor.secrets import SecretBox
 from jeroboam.model.conditions import ConditionType, find
-from jeroboam.model.container import ContainerSpec, Phase
+from jeroboam.model.container import ContainerSpec, Phase, Restart, RestartPolicy
 from jeroboam.model.names import LABEL_INSTALLATION, LABEL_OBJECT
 from jeroboam.store import work
 from tests.conductor.house import FOREVER, IMAGE, House, running
@@ -36,6 +36,23 @@ def test_a_reply_that_is_lost_makes_nothing_twice(house: House, method: str) -> 
     house.until(ident, Phase.RUNNING)
     assert house.on_engine() == [ident]
     assert len(house.backend.networks()) == 1
+
+
+@pytest.mark.parametrize("before", ["never made", "made before"])
+def test_a_create_that_broke_off_is_completed_before_the_start(house: House, before: str) -> None:
+    """Where the answer is lost nobody knows whether files and further networks have come with it."""
+    ident, made = "", 0
+    if before == "made before":
+        ident, made = house.create(restart=RestartPolicy(Restart.ALWAYS)), 1
+        house.until(ident, Phase.RUNNING)
+    house.backend.faults.lose_reply("create")
+    if made:
+        house.backend.vanish(house.name(ident))
+    else:
+        ident = house.create()
+    wait_until(lambda: house.calls("start") == made + 1, "it is started")
+    asked = [call.method for call in house.backend.calls if call.method in ("create", "start")]
+    assert asked == ["create", "start"] * made + ["create", "create", "start"]
 
 
 def test_an_engine_that_is_away_delays_and_says_so(house: House) -> None:

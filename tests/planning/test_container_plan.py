@@ -56,6 +56,7 @@ def with_intent(state: RunState, **changes: object) -> ContainerSpec:
 
 ALWAYS = with_intent(RunState.RUNNING, restart=RestartPolicy(Restart.ALWAYS))
 STOPPED = with_intent(RunState.STOPPED)
+CREATED = with_intent(RunState.CREATED)
 PAUSED = with_intent(RunState.PAUSED)
 RESTART = replace(SPEC, intent=Intent(RunState.RUNNING, revision=2, restart=True))
 ASKED = replace(SPEC, intent=Intent(RunState.RUNNING, revision=2, asked_at=500.0))
@@ -67,6 +68,8 @@ DUE = Charge(evict_at=NOW)
 CASES: list[tuple[str, Desired, Observed | None, Step]] = [
     ("never made", desired(made=False), None, steps.Create()),
     ("made, to be started", desired(), seen(State.CREATED), steps.Start()),
+    ("made half, or whole without our knowing", desired(made=False), seen(State.CREATED), steps.Create()),
+    ("made half, and not to be started", desired(CREATED, made=False), seen(State.CREATED, CREATED), steps.Create()),
     ("runs: the ask is carried out", desired(), seen(State.RUNNING), steps.Fulfilled()),
     ("runs and that is known", desired(done=2), seen(State.RUNNING), steps.Rest()),
     ("ended by itself", desired(done=2), seen(State.EXITED), steps.Rest()),

@@ -11,7 +11,7 @@ from jeroboam.backends.errors import BackendError, Taken, Temporary
 from jeroboam.conductor.definitions import Definitions, Surroundings
 from jeroboam.conductor.images import Images
 from jeroboam.conductor.secrets import CredentialStore
-from jeroboam.conductor.turn import Turn
+from jeroboam.conductor.turn import LeaseLost, Turn
 from jeroboam.model import names
 from jeroboam.model.container import RunState
 from jeroboam.model.events import EventType
@@ -108,6 +108,7 @@ class Actor:
         image_id = self._images.resolve(obj.project_id, obj.spec, credentials, self._pull_progress(turn))
         around = self.around(turn)
         self._ensure_surroundings(turn, around)
+        self._note_unfinished(turn)
         try:
             seen = self._backend.create(self._definitions.definition(obj, image_id, around))
         except BackendError:
@@ -122,6 +123,15 @@ class Actor:
             intent_done=0,
         )
         return seen
+
+    def _note_unfinished(self, turn: Turn) -> None:
+        """Where it was made before: whoever finds it after a crash must not take it for that one, whole."""
+        if turn.obj.status.definition is None:
+            return
+        turn.status = replace(turn.status, definition=None)
+        with self._database.write() as tx:
+            if not work.progress(tx, turn.work, turn.status, self._clock()):
+                raise LeaseLost(turn.obj.id)
 
     def around(self, turn: Turn) -> Surroundings:
         if turn.around is None:

@@ -160,6 +160,9 @@ def plan(desired: Desired, seen: Observed | None, now: float) -> Step:
         return _absent(desired)
     if seen.definition != definition_digest(desired.spec):
         return Remove(again=True)
+    if seen.state is State.CREATED and desired.status.definition != seen.definition:
+        # Its create may have been broken off: files and networks that it left out are made good.
+        return Create()
     return _adjust(desired, seen) or _run(desired, seen)
 
 
