@@ -144,6 +144,34 @@ def test_vanished_and_not_wanted_back_until_somebody_starts_it(house: House) -> 
     house.until(ident, Phase.RUNNING)
 
 
+def test_a_network_that_somebody_removed_is_made_anew(house: House) -> None:
+    """As `docker network prune` does once all of a project's containers stand still."""
+    old = house.create()
+    house.until(old, Phase.RUNNING)
+    house.ask_for(old, RunState.STOPPED)
+    house.until(old, Phase.STOPPED)
+    (network,) = house.backend.networks()
+    house.backend.remove_network_behind_us(network.name)
+    house.ask_for(old, RunState.RUNNING)
+    new = house.create(name="new")
+    for ident in (old, new):
+        addresses = house.until(ident, Phase.RUNNING).addresses
+        assert [address.network for address in addresses] == ["default"]
+    assert house.calls("create") == 2
+
+
+def test_a_network_that_was_removed_before_a_change_of_networks_is_made_anew(house: House) -> None:
+    ident, other = house.create(), house.create(name="other", networks=(NetworkSpec("back"),))
+    house.until(ident, Phase.RUNNING)
+    house.until(other, Phase.RUNNING)
+    house.delete(other)
+    wait_until(lambda: house.object(other) is None, "the other is gone")
+    (back,) = (network.name for network in house.backend.networks() if network.labels[LABEL_NAME] == "back")
+    house.backend.remove_network_behind_us(back)
+    house.change(ident, networks=(NetworkSpec("default"), NetworkSpec("back")))
+    wait_until(lambda: len(house.status(ident).addresses) == 2, "it is on both networks")
+
+
 def test_what_is_not_ours_is_left_alone(house: House, tmp_path: Path) -> None:
     house.conductor.stop()
     ident = house.create()

@@ -7,7 +7,7 @@ from dataclasses import replace
 from sqlalchemy import Connection
 
 from jeroboam.backends.base import Backend, PullProgress
-from jeroboam.backends.errors import BackendError, Taken, Temporary
+from jeroboam.backends.errors import BackendError, NetworkMissing, Taken, Temporary
 from jeroboam.conductor.definitions import Definitions, Surroundings
 from jeroboam.conductor.images import Images
 from jeroboam.conductor.secrets import CredentialStore
@@ -54,6 +54,15 @@ class Actor:
 
     def act(self, turn: Turn, step: Step, seen: Observed | None) -> Observed | None:
         """Takes `step` and returns what the engine shows afterwards. Raises BackendError, Problem."""
+        try:
+            return self._take(turn, step, seen)
+        except NetworkMissing as error:
+            # Somebody has removed it: at the next try it is made anew, and joined.
+            self._networks.difference_update(self.around(turn).network_names)
+            turn.status = replace(turn.status, networking=None)
+            raise Temporary(f"{error}; it is made anew") from error
+
+    def _take(self, turn: Turn, step: Step, seen: Observed | None) -> Observed | None:
         match step:
             case steps.Fulfilled():
                 turn.fulfilled()
