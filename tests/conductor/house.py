@@ -2,6 +2,7 @@
 
 import time
 import uuid
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -14,6 +15,7 @@ from jeroboam.conductor.secrets import SecretBox
 from jeroboam.model.container import KIND, ContainerSpec, ContainerStatus, Intent, Phase, RunState
 from jeroboam.model.names import container_name
 from jeroboam.model.objects import Object
+from jeroboam.model.observed import State
 from jeroboam.settings import Settings
 from jeroboam.store import ledger, objects
 from jeroboam.store.database import Database
@@ -86,6 +88,10 @@ class House:
 
     def on_engine(self) -> list[str]:
         return sorted(summary.object_id for summary in self.backend.containers())
+
+    def states(self) -> dict[State, int]:
+        """How many containers of the engine are in which state."""
+        return dict(Counter(summary.state for summary in self.backend.containers()))
 
     def used(self, team: str = "team1") -> int:
         with self.database.read() as tx:

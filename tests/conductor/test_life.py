@@ -11,6 +11,7 @@ from jeroboam.conductor.housekeeping import Housekeeping
 from jeroboam.model.conditions import ConditionType, find
 from jeroboam.model.container import NetworkSpec, OnEvict, Phase, QuotaSpec, Restart, RestartPolicy, RunState
 from jeroboam.model.names import LABEL_NAME
+from jeroboam.model.observed import State
 from tests.conductor.house import FOREVER, House, running
 from tests.engine import wait_until
 
@@ -202,3 +203,30 @@ def test_a_borrower_leaves_for_the_owner_and_comes_back(tmp_path: Path) -> None:
         house.until(stopped[0], Phase.RUNNING)
         assert house.used("team2") == 16
         assert house.sound()
+
+
+@pytest.fixture
+def lent(tmp_path: Path) -> Iterator[House]:
+    """Team 2 runs 16 containers, half of them on what is team 1's; short leases that nobody renews."""
+    with running(House(tmp_path, grace=0.0, lease_seconds=1.0)) as house:
+        house.conductor._leases.renew = lambda: None  # type: ignore[method-assign]
+        for ident in [house.create("team2", f"b{number}") for number in range(16)]:
+            house.until(ident, Phase.RUNNING)
+        yield house
+
+
+@pytest.mark.parametrize("moment", ["before it is stopped", "after it is stopped", "after its conductor has died"])
+def test_who_may_stay_after_all_goes_on(lent: House, moment: str) -> None:
+    """The claimant withdraws while the engine stops the victim."""
+    gate = lent.backend.faults.hang("stop", after=moment != "before it is stopped")
+    owner = lent.create("team1", "owner")
+    assert gate.reached.wait(10)
+    lent.delete(owner)
+    wait_until(lambda: lent.object(owner) is None, "the claimant is gone")
+    if moment != "after its conductor has died":
+        gate.release()
+    wait_until(lambda: lent.calls("start") == 17, "it is started again")
+    gate.release()
+    wait_until(lambda: lent.states() == {State.RUNNING: 16}, "all run")
+    assert lent.used("team2") == 16
+    assert lent.sound()

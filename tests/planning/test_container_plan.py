@@ -64,6 +64,7 @@ PATIENT = replace(SPEC, intent=Intent(RunState.RUNNING, revision=2, timeout=300)
 WAITING = Charge(Hold.WAITING, "wait")
 LEAVING = Charge(evict_at=NOW + 30)
 DUE = Charge(evict_at=NOW)
+LEAVE = steps.Stop(10, leaving=True)
 
 CASES: list[tuple[str, Desired, Observed | None, Step]] = [
     ("never made", desired(made=False), None, steps.Create()),
@@ -112,10 +113,10 @@ CASES: list[tuple[str, Desired, Observed | None, Step]] = [
         steps.AutoRemove(),
     ),
     ("waits for quota", desired(made=False, charge=WAITING), None, steps.Rest()),
-    ("waits for quota, came back running", desired(charge=WAITING), seen(State.RUNNING), steps.Stop(10)),
+    ("waits for quota, came back running", desired(charge=WAITING), seen(State.RUNNING), LEAVE),
     ("leaves later", desired(done=2, charge=LEAVING), seen(State.RUNNING), steps.Rest()),
-    ("leaves now", desired(done=2, charge=DUE), seen(State.RUNNING), steps.Stop(10)),
-    ("leaves now, and not as slowly as it likes", desired(PATIENT, charge=DUE), seen(State.RUNNING), steps.Stop(10)),
+    ("leaves now", desired(done=2, charge=DUE), seen(State.RUNNING), LEAVE),
+    ("leaves now, and not as slowly as it likes", desired(PATIENT, charge=DUE), seen(State.RUNNING), LEAVE),
     ("leaves now, stands still", desired(done=2, charge=DUE), seen(State.EXITED), steps.Evict()),
     ("leaves now, was never made", desired(made=False, charge=DUE), None, steps.Evict()),
     ("evicted", desired(charge=Charge(Hold.EVICTED)), seen(State.EXITED), steps.Rest()),

@@ -13,7 +13,7 @@ from jeroboam.conductor.images import Images
 from jeroboam.conductor.secrets import CredentialStore
 from jeroboam.conductor.turn import LeaseLost, Turn
 from jeroboam.model import names
-from jeroboam.model.container import RunState
+from jeroboam.model.container import ContainerStatus, RunState
 from jeroboam.model.events import EventType
 from jeroboam.model.observed import Observed
 from jeroboam.planning import container as steps
@@ -93,6 +93,8 @@ class Actor:
                 backend.restart(name, timeout)
                 turn.fulfilled()
             case steps.Stop(timeout):
+                if step.leaving:
+                    self._note_redo(turn)
                 backend.stop(name, timeout)
             case steps.Pause():
                 backend.pause(name)
@@ -135,11 +137,18 @@ class Actor:
 
     def _note_unfinished(self, turn: Turn) -> None:
         """Where it was made before: whoever finds it after a crash must not take it for that one, whole."""
-        if turn.obj.status.definition is None:
-            return
-        turn.status = replace(turn.status, definition=None)
+        if turn.obj.status.definition is not None:
+            self._note(turn, replace(turn.status, definition=None))
+
+    def _note_redo(self, turn: Turn) -> None:
+        """If it may stay after all, whoever finds it stopped starts it again: its owner has not asked for the stop."""
+        self._note(turn, replace(turn.status, intent_done=0, redo_after=self._clock()))
+
+    def _note(self, turn: Turn, status: ContainerStatus) -> None:
+        """What has to be known before the engine is asked. Raises LeaseLost: then it is not to be asked at all."""
+        turn.status = status
         with self._database.write() as tx:
-            if not work.progress(tx, turn.work, turn.status, self._clock()):
+            if not work.progress(tx, turn.work, status, self._clock()):
                 raise LeaseLost(turn.obj.id)
 
     def around(self, turn: Turn) -> Surroundings:

@@ -131,11 +131,16 @@ class ContainerController:
 
     def _evict(self, turn: Turn, seen: Observed | None) -> None:
         """It stands still: credit its units, to the claimant first, and say why it left."""
-        claim, claimant, now = turn.work.claim, turn.charge.claimant, self._clock()
+        claim, now = turn.work.claim, self._clock()
         if claim is None:
             raise LeaseLost(turn.obj.id)
         networks = self._actor.network_names(turn, seen)
         with self._database.write() as tx:
+            turn.charge = charge_of(ledger.claim(tx, claim.id))
+            claimant, evict_at = turn.charge.claimant, turn.charge.evict_at
+            if evict_at is None or evict_at > now:
+                # While it was stopped the claimant withdrew, or gave it more time: it goes on.
+                return self._write(tx, turn, turn.status, now, now)
             ledger.evicted(tx, claim.id, now)
             turn.charge = Charge(Hold.EVICTED)
             if turn.obj.spec.quota.on_evict is OnEvict.REQUEUE:

@@ -60,8 +60,11 @@ class Start:
 
 @dataclass(frozen=True, slots=True)
 class Stop:
+    """`leaving`: its charge asks for it, not its owner, who wants it to run again as soon as it may."""
+
     timeout: int
     drifted: bool = False
+    leaving: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,9 +156,9 @@ def plan(desired: Desired, seen: Observed | None, now: float) -> Step:
     if desired.deleting:
         return _delete(desired, seen)
     if desired.charge.evict_at is not None and now >= desired.charge.evict_at:
-        return Stop(_leave_within(desired)) if _alive(seen) else Evict()
+        return Stop(_leave_within(desired), leaving=True) if _alive(seen) else Evict()
     if desired.charge.hold is not Hold.ADMITTED:
-        return Stop(_leave_within(desired)) if _alive(seen) else Rest()
+        return Stop(_leave_within(desired), leaving=True) if _alive(seen) else Rest()
     if seen is None:
         return _absent(desired)
     if seen.definition != definition_digest(desired.spec):
