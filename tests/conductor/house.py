@@ -9,6 +9,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from sqlalchemy import text
+
 from jeroboam.backends.fake import FakeBackend
 from jeroboam.conductor.main import Conductor
 from jeroboam.conductor.secrets import SecretBox
@@ -17,7 +19,7 @@ from jeroboam.model.names import container_name
 from jeroboam.model.objects import Object
 from jeroboam.model.observed import State
 from jeroboam.settings import Settings
-from jeroboam.store import ledger, objects
+from jeroboam.store import ledger, objects, work
 from jeroboam.store.database import Database
 from tests.engine import wait_until
 from tests.store.cloud import a_cloud, ask
@@ -82,6 +84,16 @@ class House:
             obj = objects.find(tx, ident)
             assert obj is not None
             objects.mark_deleting(tx, obj, time.time())
+
+    def wakes_at(self, ident: str) -> float | None:
+        """When its next turn is; None during one."""
+        with self.database.read() as tx:
+            at: float | None = tx.execute(text("SELECT wake_at FROM objects WHERE id = :id"), {"id": ident}).scalar()
+        return at
+
+    def wake(self, ident: str) -> None:
+        with self.database.write() as tx:
+            work.wake(tx, [ident], time.time())
 
     def name(self, ident: str) -> str:
         return container_name(self.database.installation, ident)

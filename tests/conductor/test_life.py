@@ -230,3 +230,17 @@ def test_who_may_stay_after_all_goes_on(lent: House, moment: str) -> None:
     wait_until(lambda: lent.states() == {State.RUNNING: 16}, "all run")
     assert lent.used("team2") == 16
     assert lent.sound()
+
+
+def test_an_eviction_that_fails_backs_off(tmp_path: Path) -> None:
+    with running(House(tmp_path, grace=0.0, backoff_first=100.0, backoff_cap=100.0)) as house:
+        borrowers = [house.create("team2", f"b{number}") for number in range(16)]
+        for ident in borrowers:
+            house.until(ident, Phase.RUNNING)
+        house.backend.faults.fail("stop", times=None)
+        owner = house.create("team1", "owner")
+        (victim,) = wait_until(lambda: [b for b in borrowers if house.status(b).failures], "the stop has failed")
+        wait_until(lambda: (at := house.wakes_at(victim)) and at > time.time() + 20, "it backs off")
+        house.backend.faults.heal()
+        house.wake(victim)
+        house.until(owner, Phase.RUNNING)

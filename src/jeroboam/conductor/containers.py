@@ -52,7 +52,7 @@ class ContainerController:
 
     def reconcile(self, item: Work) -> float:
         """Brings the object as far as it goes now; returns the time of the last look. Raises LeaseLost."""
-        turn = Turn.of(item)
+        turn = Turn.of(item, self._clock())
         try:
             self._advance(turn)
         except LeaseLost:
@@ -99,7 +99,7 @@ class ContainerController:
         status = failed(turn.status, code, message, now, permanent=permanent)
         wait = self._limits.resync_seconds if permanent else self._backoff(status.failures)
         log.warning("container.stalled", object=turn.obj.id, code=code, reason=message, retry_in=round(wait, 1))
-        self._finish(turn, status, min(now + wait, turn.charge.evict_at or now + wait))
+        self._finish(turn, status, _next_try(turn, now + wait))
 
     def _backoff(self, failures: int) -> float:
         return backoff(failures, self._limits.backoff_first, self._limits.backoff_cap, random.random())  # noqa: S311
@@ -176,6 +176,12 @@ class ContainerController:
                 ledger.release(tx, turn.work.claim.id, now)
             events.append(tx, turn.event(EventType.DELETED, "Deleted", {}, now))
             objects.remove(tx, obj.id)
+
+
+def _next_try(turn: Turn, at: float) -> float:
+    """`at`, or when the container has to leave: unless that is what failed, which waits as long as anything else."""
+    evict_at = turn.charge.evict_at
+    return at if evict_at is None or evict_at <= turn.began else min(at, evict_at)
 
 
 def _less(held: Mapping[str, int], spec: ContainerSpec) -> dict[str, int] | None:
