@@ -17,8 +17,8 @@ from jeroboam.conductor.images import PULLS_PER_PROJECT, Images
 from jeroboam.conductor.secrets import SecretBox
 from jeroboam.model.conditions import ConditionType, find
 from jeroboam.model.container import ContainerSpec, Phase, Restart, RestartPolicy
-from jeroboam.model.names import LABEL_INSTALLATION, LABEL_OBJECT
-from jeroboam.store import work
+from jeroboam.model.names import LABEL_INSTALLATION, LABEL_OBJECT, network_name
+from jeroboam.store import networks, work
 from tests.conductor.house import FOREVER, IMAGE, House, running
 from tests.engine import wait_until
 
@@ -36,6 +36,32 @@ def test_a_reply_that_is_lost_makes_nothing_twice(house: House, method: str) -> 
     house.until(ident, Phase.RUNNING)
     assert house.on_engine() == [ident]
     assert len(house.backend.networks()) == 1
+
+
+def test_a_foreign_network_in_the_range_moves_ours_once_however_many_start(house: House) -> None:
+    house.backend.plant_network("foreign", "10.212.0.0/24")
+    with ThreadPoolExecutor(8) as many:
+        idents = list(many.map(lambda number: house.create(name=f"c{number}"), range(8)))
+    for ident in idents:
+        house.until(ident, Phase.RUNNING)
+    (network,) = house.backend.networks()
+    with house.database.read() as tx:
+        (row,) = networks.listing(tx, "team1")
+    assert row.subnet == network.subnet == "10.212.1.0/24"
+
+
+def test_the_subnet_that_the_engine_has_counts(tmp_path: Path) -> None:
+    """Say, after the database of yesterday was restored."""
+    house = House(tmp_path)
+    with house.database.write() as tx:
+        limits = house.settings.network
+        row = networks.ensure(tx, "team1", "default", limits.range, limits.prefix)
+    house.backend.ensure_network(network_name(house.database.installation, row.id), "10.212.7.0/24", {})
+    with running(house):
+        ident = house.create()
+        assert house.until(ident, Phase.RUNNING).addresses[0].addr.startswith("10.212.7.")
+        with house.database.read() as tx:
+            assert [row.subnet for row in networks.listing(tx, "team1")] == ["10.212.7.0/24"]
 
 
 @pytest.mark.parametrize("before", ["never made", "made before"])

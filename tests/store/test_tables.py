@@ -100,12 +100,28 @@ def test_subnets_do_not_overlap_after_the_prefix_or_the_range_changed(db: Databa
 def test_a_network_moves_to_the_next_free_subnet_and_round_the_range(db: Database) -> None:
     with db.write() as tx:
         first, second = (networks.ensure(tx, "p1", name, RANGE, 24) for name in ("n1", "n2"))
-        moved = [networks.renumber(tx, "p1", "n1", RANGE, 24) for _ in range(3)]
+        moved = [networks.renumber(tx, "p1", "n1", f"10.0.{at}.0/24", RANGE, 24) for at in (0, 2, 3)]
         assert [row.subnet for row in moved] == ["10.0.2.0/24", "10.0.3.0/24", "10.0.0.0/24"]
         assert networks.get(tx, first.id) == moved[-1]
         assert networks.get(tx, second.id) == second
         with pytest.raises(Conflict, match=r"cannot move the network .n1. from 10\.0\.0\.0/24: all /24 subnets"):
-            networks.renumber(tx, "p1", "n1", IPv4Network("10.0.0.0/23"), 24)
+            networks.renumber(tx, "p1", "n1", "10.0.0.0/24", IPv4Network("10.0.0.0/23"), 24)
+
+
+def test_a_network_that_somebody_else_has_moved_meanwhile_stays(db: Database) -> None:
+    with db.write() as tx:
+        networks.ensure(tx, "p1", "n1", RANGE, 24)
+        moved = [networks.renumber(tx, "p1", "n1", "10.0.0.0/24", RANGE, 24).subnet for _ in range(3)]
+    assert moved == ["10.0.1.0/24"] * 3
+
+
+def test_what_the_engine_has_counts_and_who_was_to_have_it_moves_on(db: Database) -> None:
+    with db.write() as tx:
+        for name in ("n1", "n2"):
+            networks.ensure(tx, "p1", name, RANGE, 24)
+        networks.found_with(tx, "p1", "n1", "10.0.1.0/24", RANGE, 24)
+        networks.found_with(tx, "p1", "n1", "10.0.1.0/24", RANGE, 24)
+        assert [row.subnet for row in networks.listing(tx, "p1")] == ["10.0.1.0/24", "10.0.2.0/24"]
 
 
 # ports

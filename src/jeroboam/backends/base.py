@@ -329,8 +329,8 @@ class Backend(Protocol):
     def put_archive(self, name: str, path: str, data: bytes) -> None: ...
 
     # networks and volumes
-    def ensure_network(self, name: str, subnet: str, labels: Mapping[str, str]) -> None:
-        """Idempotent. Raises NotOurs, Taken (the subnet is in use), Permanent (it exists with another subnet)."""
+    def ensure_network(self, name: str, subnet: str, labels: Mapping[str, str]) -> str:
+        """The subnet that it has: one that exists keeps its own. Idempotent. Raises NotOurs, Taken, Permanent."""
         ...
 
     def remove_network(self, name: str) -> None:

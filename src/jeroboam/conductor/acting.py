@@ -1,7 +1,7 @@
 """Taking one step on the engine. Every step is idempotent: after a crash it is taken again."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from sqlalchemy import Connection
@@ -165,21 +165,26 @@ class Actor:
             names.LABEL_INSTALLATION: self._database.installation,
             names.LABEL_PROJECT: turn.obj.project_id,
         }
-        for engine, subnet, project_name in around.networks:
-            self._ensure_network(turn, engine, subnet, {**labels, names.LABEL_NAME: project_name})
+        for engine, project_name in around.networks:
+            self._ensure_network(engine, project_name, labels)
         for binding in around.volumes:
             self._backend.ensure_volume(binding.volume, labels)
 
-    def _ensure_network(self, turn: Turn, engine: str, subnet: str, labels: dict[str, str]) -> None:
+    def _ensure_network(self, engine: str, name: str, labels: Mapping[str, str]) -> None:
         """One at a time: of two that make the same network the engine tells one that its subnet is taken."""
+        project_id = labels[names.LABEL_PROJECT]
         with self._making_networks:
             if engine in self._networks:
                 return
+            # Who waited for the lock reads where the one before has moved it.
+            subnet = self._definitions.subnet(project_id, name)
             try:
-                self._backend.ensure_network(engine, subnet, labels)
+                there = self._backend.ensure_network(engine, subnet, {**labels, names.LABEL_NAME: name})
             except Taken as error:
-                other = self._definitions.renumber(turn.obj.project_id, labels[names.LABEL_NAME])
+                other = self._definitions.renumber(project_id, name, subnet)
                 raise Temporary(f"{error}; {other} is tried next") from None
+            if there != subnet:
+                self._definitions.found_with(project_id, name, there)
             self._networks.add(engine)
 
     def _rejoin(self, turn: Turn, seen: Observed | None) -> None:

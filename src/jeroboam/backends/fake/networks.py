@@ -38,7 +38,7 @@ class Networks(Containers):
             return self.images.setdefault(reference, image_digest(reference))
 
     @contract_call
-    def ensure_network(self, name: str, subnet: str, labels: Mapping[str, str]) -> None:
+    def ensure_network(self, name: str, subnet: str, labels: Mapping[str, str]) -> str:
         try:
             wanted = ipaddress.ip_network(subnet)
         except ValueError:
@@ -47,8 +47,7 @@ class Networks(Containers):
             found = self.network(name)
             if found is None:
                 self._make_network(name, wanted, labels)
-            elif found.subnet != subnet:
-                raise Permanent(f"cannot make network {name} with subnet {subnet}: it exists with {found.subnet}")
+            return self.nets[name].subnet
 
     def _make_network(
         self, name: str, subnet: ipaddress.IPv4Network | ipaddress.IPv6Network, labels: Mapping[str, str]
