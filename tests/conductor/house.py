@@ -3,7 +3,7 @@
 import time
 import uuid
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -18,25 +18,29 @@ from jeroboam.model.container import KIND, ContainerSpec, ContainerStatus, Inten
 from jeroboam.model.names import container_name
 from jeroboam.model.objects import Object
 from jeroboam.model.observed import State
+from jeroboam.quota.tree import Limit
 from jeroboam.settings import Settings
 from jeroboam.store import ledger, objects, work
 from jeroboam.store.database import Database
 from tests.engine import wait_until
-from tests.store.cloud import a_cloud, ask
+from tests.store.cloud import HALVES, a_cloud, ask
 
 IMAGE = "busybox:local"
 FOREVER = ("sh", "-c", "trap 'exit 0' TERM; while :; do sleep 1; done")
 
 
 class House:
-    def __init__(self, folder: Path, grace: float = 0.0, **conductor: Any) -> None:
+    def __init__(
+        self, folder: Path, grace: float = 0.0, teams: Mapping[str, Limit] = HALVES, workers: int = 20, **conductor: Any
+    ) -> None:
         self.settings = Settings(data=folder)
+        self.settings.engine = self.settings.engine.model_copy(update={"workers": workers})
         quick = {"poll_seconds": 0.05, "backoff_first": 0.05, "backoff_cap": 0.2, **conductor}
         self.settings.conductor = self.settings.conductor.model_copy(update=quick)
         self.database = Database(self.settings.database_url)
         self.database.migrate()
         with self.database.write() as tx:
-            a_cloud(tx, grace=grace)
+            a_cloud(tx, teams, grace=grace)
         self.backend = FakeBackend("fake", self.database.installation, [IMAGE])
         self.conductor = self.new_conductor()
 
@@ -75,9 +79,9 @@ class House:
             assert obj is not None
             objects.change_spec(tx, obj, replace(obj.spec, **fields), time.time())
 
-    def ask_for(self, ident: str, state: RunState) -> None:
+    def ask_for(self, ident: str, state: RunState, timeout: int = 1) -> None:
         revision = self.object(ident).generation + 1
-        self.change(ident, intent=Intent(state, revision, timeout=1, asked_at=time.time()))
+        self.change(ident, intent=Intent(state, revision, timeout=timeout, asked_at=time.time()))
 
     def delete(self, ident: str) -> None:
         with self.database.write() as tx:

@@ -16,11 +16,13 @@ from jeroboam.backends.fake.world import RegistryImage
 from jeroboam.conductor.images import PULLS_PER_PROJECT, Images
 from jeroboam.conductor.secrets import SecretBox
 from jeroboam.model.conditions import ConditionType, find
-from jeroboam.model.container import ContainerSpec, Phase, Restart, RestartPolicy
+from jeroboam.model.container import ContainerSpec, Phase, Restart, RestartPolicy, RunState
 from jeroboam.model.names import LABEL_INSTALLATION, LABEL_OBJECT, network_name
+from jeroboam.quota.tree import Limit
 from jeroboam.store import networks, work
 from tests.conductor.house import FOREVER, IMAGE, House, running
 from tests.engine import wait_until
+from tests.store.cloud import HALVES
 
 
 @pytest.fixture
@@ -215,6 +217,64 @@ def test_slow_pulls_of_one_project_leave_workers_to_others(house: House) -> None
         gate.release()
     for ident in slow:
         house.until(ident, Phase.RUNNING)
+
+
+def test_slow_pulls_of_many_projects_leave_workers_to_others(house: House) -> None:
+    house.backend.registry["slow:1"] = RegistryImage()
+    most = house.settings.engine.workers // 2
+    images = Images(house.database, house.backend, most)
+    gates = [house.backend.faults.hang("pull") for _ in range(most)]
+    with ThreadPoolExecutor(most) as many:
+        pulls = [many.submit(images.resolve, f"team{at % 4}", ContainerSpec("slow:1"), None) for at in range(most)]
+        for gate in gates:
+            assert gate.reached.wait(10)
+        with pytest.raises(Temporary, match=f"cannot pull slow:1 yet: {most} pulls are under way"):
+            images.resolve("another", ContainerSpec("slow:1"), None)
+        house.backend.faults.heal()
+        assert len({pull.result(10) for pull in pulls}) == 1
+
+
+def run_all(house: House, team: str, count: int, **fields: Any) -> list[str]:
+    idents = [house.create(team, f"{team}-{number}", **fields) for number in range(count)]
+    for ident in idents:
+        house.until(ident, Phase.RUNNING)
+    return idents
+
+
+@pytest.mark.parametrize(("timeout", "held"), [(10, 8), (300, 3)])
+def test_slow_stops_of_one_project_leave_workers_to_others(tmp_path: Path, timeout: int, held: int) -> None:
+    with running(House(tmp_path, workers=16)) as house:
+        slow = run_all(house, "team1", 10)
+        gates = [house.backend.faults.hang("stop") for _ in range(held)]
+        for ident in slow:
+            house.ask_for(ident, RunState.STOPPED, timeout)
+        for gate in gates:
+            assert gate.reached.wait(10)
+        (other,) = run_all(house, "team2", 1)
+        house.delete(other)
+        wait_until(lambda: house.object(other) is None, "the other is gone")
+        assert house.calls("stop") == held
+        house.backend.faults.heal()
+        for ident in slow:
+            house.until(ident, Phase.STOPPED)
+
+
+def test_deletions_and_evictions_do_not_wait_for_busy_workers(tmp_path: Path) -> None:
+    teams = {**HALVES, "team3": Limit(0, None, None)}
+    with running(House(tmp_path, teams=teams, workers=2)) as house:
+        mine, (doomed,) = run_all(house, "team1", 1), run_all(house, "team3", 1)
+        borrowers = run_all(house, "team2", 14)
+        gates = [house.backend.faults.hang("stop") for _ in range(2)]
+        for ident in (mine[0], borrowers[0]):
+            house.ask_for(ident, RunState.STOPPED)
+        for gate in gates:
+            assert gate.reached.wait(10)
+        house.delete(doomed)
+        wait_until(lambda: house.object(doomed) is None, "one is deleted")
+        for number in range(2):
+            house.create("team1", f"owner{number}")
+        wait_until(lambda: house.used("team2") == 13, "one has left")
+        house.backend.faults.heal()
 
 
 def test_a_pull_ends_when_the_container_is_to_be_deleted(house: House) -> None:

@@ -2,12 +2,14 @@
 
 import threading
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 
 from sqlalchemy import Connection
 
 from jeroboam.backends.base import Backend, PullProgress
 from jeroboam.backends.errors import BackendError, NetworkMissing, Taken, Temporary
+from jeroboam.conductor.bounds import Bound
 from jeroboam.conductor.definitions import Definitions, Surroundings
 from jeroboam.conductor.images import Images
 from jeroboam.conductor.secrets import CredentialStore
@@ -23,6 +25,9 @@ from jeroboam.planning.report import drifted
 from jeroboam.settings import Settings
 from jeroboam.store import events, ledger, objects, work
 from jeroboam.store.database import Database
+
+STOPS_PER_PROJECT = 3
+"""At once, of those whose owner lets them take long."""
 
 
 class Actor:
@@ -40,7 +45,8 @@ class Actor:
         self._backend = backend
         self._credentials = credentials
         self._clock = clock
-        self._images = Images(database, backend)
+        self._images = Images(database, backend, max(1, settings.engine.workers // 2))
+        self._slow_stops = Bound("long stops", STOPS_PER_PROJECT, max(1, settings.engine.workers // 4))
         self._definitions = Definitions(database, settings)
         self._networks: set[str] = set()
         self._making_networks = threading.Lock()
@@ -90,12 +96,14 @@ class Actor:
                 if turn.obj.spec.intent.state is RunState.RUNNING:
                     turn.fulfilled()
             case steps.Restarting(timeout):
-                backend.restart(name, timeout)
+                with self._patience(turn, timeout):
+                    backend.restart(name, timeout)
                 turn.fulfilled()
             case steps.Stop(timeout):
                 if step.leaving:
                     self._note_redo(turn)
-                backend.stop(name, timeout)
+                with self._patience(turn, timeout):
+                    backend.stop(name, timeout)
             case steps.Pause():
                 backend.pause(name)
             case steps.Unpause():
@@ -103,6 +111,12 @@ class Actor:
             case steps.Update(memory, vcpus):
                 backend.update(name, memory=memory, vcpus=vcpus)
         self._note_drift(turn, step, getattr(step, "drifted", False))
+
+    def _patience(self, turn: Turn, timeout: int) -> AbstractContextManager[None]:
+        """Who may take long to stop holds a worker for so long: only few may at once."""
+        if timeout <= steps.LEAVE_SECONDS:
+            return nullcontext()
+        return self._slow_stops.hold(turn.obj.project_id, f"stop container {turn.obj.name}")
 
     def _note_drift(self, turn: Turn, step: Step, is_repair: bool) -> None:
         if not is_repair:
