@@ -9,8 +9,17 @@ import pytest
 from jeroboam.backends.base import Definition
 from jeroboam.conductor.housekeeping import Housekeeping
 from jeroboam.model.conditions import ConditionType, find
-from jeroboam.model.container import NetworkSpec, OnEvict, Phase, QuotaSpec, Restart, RestartPolicy, RunState
-from jeroboam.model.names import LABEL_NAME
+from jeroboam.model.container import (
+    NetworkSpec,
+    OnEvict,
+    Phase,
+    QuotaSpec,
+    Restart,
+    RestartPolicy,
+    RunState,
+    VolumeMount,
+)
+from jeroboam.model.names import LABEL_NAME, LABEL_OBJECT, network_name, volume_name
 from jeroboam.model.observed import State
 from tests.conductor.house import FOREVER, House, running
 from tests.engine import wait_until
@@ -76,15 +85,52 @@ def test_a_changed_command_makes_it_anew(house: House) -> None:
 def test_a_network_that_no_container_names_is_given_back(house: House) -> None:
     ident = house.create(networks=(NetworkSpec("front"), NetworkSpec("back")))
     house.until(ident, Phase.RUNNING)
-    settings = house.settings.model_copy(deep=True)
-    settings.conductor.resync_seconds = 0.0
-    chores = Housekeeping(house.database, house.backend, settings, time.time)
+    chores = a_housekeeper(house)
     chores.run()
     assert len(house.backend.networks()) == 2
     house.change(ident, networks=(NetworkSpec("front"),))
     wait_until(lambda: [a.network for a in house.status(ident).addresses] == ["front"], "it has left the other")
     chores.run()
     assert [n.labels[LABEL_NAME] for n in house.backend.networks()] == ["front"]
+
+
+def a_housekeeper(house: House) -> Housekeeping:
+    """Who waits for nothing."""
+    settings = house.settings.model_copy(deep=True)
+    settings.conductor.resync_seconds = settings.conductor.orphan_grace = 0.0
+    return Housekeeping(house.database, house.backend, settings, time.time)
+
+
+def test_what_the_engine_kept_of_a_network_goes_later(house: House) -> None:
+    ident = house.create()
+    house.until(ident, Phase.RUNNING)
+    house.delete(ident)
+    wait_until(lambda: house.object(ident) is None, "it is gone")
+    house.backend.faults.fail("remove_network", times=2)
+    chores = a_housekeeper(house)
+    chores.run()
+    assert len(house.backend.networks()) == 1
+    chores.run()
+    assert house.backend.networks() == []
+
+
+def test_strays_go_and_one_that_stays_keeps_no_other(house: House) -> None:
+    ident = house.create(networks=(NetworkSpec("front"),), volumes=(VolumeMount("/own"), VolumeMount("/kept", "kept")))
+    house.until(ident, Phase.RUNNING)
+    kept = ({n.name for n in house.backend.networks()}, {v.name for v in house.backend.volumes()})
+    assert [len(names) for names in kept] == [1, 2]
+    installation = house.database.installation
+    for number in range(2):
+        house.backend.ensure_network(network_name(installation, f"n{number}"), f"10.99.{number}.0/24", {})
+        house.backend.ensure_volume(volume_name(installation, f"v{number}"), {LABEL_OBJECT: "gone"})
+    house.backend.ensure_volume("a-project-s", {})
+    house.backend.faults.fail("remove_network")
+    house.backend.faults.fail("remove_volume")
+    a_housekeeper(house).run()
+    assert [len(house.backend.networks()), len(house.backend.volumes())] == [2, 4], "one of each was kept"
+    a_housekeeper(house).run()
+    assert {n.name for n in house.backend.networks()} == kept[0]
+    assert {v.name for v in house.backend.volumes()} == kept[1] | {"a-project-s"}
 
 
 def test_delete_gives_back_the_charge_when_nothing_is_left(house: House) -> None:

@@ -140,6 +140,12 @@ class Network:
 
 
 @dataclass(frozen=True, slots=True)
+class Volume:
+    name: str
+    labels: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
 class ExecResult:
     """`output` is stdout and stderr as the engine interleaves them."""
 
@@ -346,7 +352,7 @@ class Backend(Protocol):
         """Idempotent. Raises Temporary while a container uses it."""
         ...
 
-    def volumes(self) -> list[str]: ...
+    def volumes(self) -> list[Volume]: ...
 
     # hearing of changes
     def events(self, since: float | None) -> EventStream:

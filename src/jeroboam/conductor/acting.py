@@ -181,8 +181,11 @@ class Actor:
         }
         for engine, project_name in around.networks:
             self._ensure_network(engine, project_name, labels)
+        # Its own volumes carry its id, so that what may be left of them is known from what a project keeps.
+        own = {mount.destination for mount in turn.obj.spec.volumes if mount.name is None}
         for binding in around.volumes:
-            self._backend.ensure_volume(binding.volume, labels)
+            whose = {names.LABEL_OBJECT: turn.obj.id} if binding.destination in own else {}
+            self._backend.ensure_volume(binding.volume, {**labels, **whose})
 
     def _ensure_network(self, engine: str, name: str, labels: Mapping[str, str]) -> None:
         """One at a time: of two that make the same network the engine tells one that its subnet is taken."""

@@ -6,7 +6,7 @@ from typing import Any
 
 import orjson
 
-from jeroboam.backends.base import Network
+from jeroboam.backends.base import Network, Volume
 from jeroboam.backends.docker import reading
 from jeroboam.backends.docker.containers import Containers
 from jeroboam.backends.docker.wire import segment
@@ -61,9 +61,9 @@ class Networks(Containers):
             self._check_volume(self._wire.json("GET", f"/volumes/{segment(name)}", doing))
             self._wire.call("DELETE", f"/volumes/{segment(name)}", doing)
 
-    def volumes(self) -> list[str]:
+    def volumes(self) -> list[Volume]:
         listed = self._wire.json("GET", "/volumes", "list volumes", params=self._filter_params())
-        return [entry["Name"] for entry in listed.get("Volumes") or ()]
+        return [Volume(entry["Name"], entry.get("Labels") or {}) for entry in listed.get("Volumes") or ()]
 
     def _check_volume(self, document: Mapping[str, Any]) -> None:
         if not self._is_ours(document.get("Labels")):

@@ -3,7 +3,7 @@
 import ipaddress
 from collections.abc import Callable, Mapping
 
-from jeroboam.backends.base import Credentials, Network, PullProgress
+from jeroboam.backends.base import Credentials, Network, PullProgress, Volume
 from jeroboam.backends.errors import ImageDenied, ImageMissing, NotOurs, Permanent, Taken, Temporary
 from jeroboam.backends.fake.containers import Containers
 from jeroboam.backends.fake.faults import contract_call
@@ -93,9 +93,9 @@ class Networks(Containers):
             del self.vols[name]
 
     @contract_call
-    def volumes(self) -> list[str]:
+    def volumes(self) -> list[Volume]:
         with self.changed:
-            return [name for name, labels in self.vols.items() if self.is_ours(labels)]
+            return [Volume(name, labels) for name, labels in self.vols.items() if self.is_ours(labels)]
 
     def _check_volume(self, name: str) -> None:
         if not self.is_ours(self.vols[name]):
