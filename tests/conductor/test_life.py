@@ -74,6 +74,32 @@ def test_a_changed_limit_reaches_the_engine_without_making_it_anew(house: House)
     assert house.calls("create") == 1
 
 
+def test_limits_that_the_engine_refuses_are_told_and_end_nothing(house: House) -> None:
+    ident = house.create()
+    house.until(ident, Phase.RUNNING)
+    house.change(ident, vcpus=10**6)
+    status = house.until(ident, Phase.RUNNING, "at most 8 cpus")
+    stalled = find(status.conditions, ConditionType.STALLED)
+    assert stalled is not None
+    assert (stalled.status, stalled.reason) == (True, "LimitsRefused")
+    house.ask_for(ident, RunState.PAUSED)
+    house.until(ident, Phase.PAUSED, "at most 8 cpus")
+    house.ask_for(ident, RunState.STOPPED)
+    house.until(ident, Phase.STOPPED)
+    house.change(ident, vcpus=250)
+    wait_until(lambda: find(house.status(ident).conditions, ConditionType.STALLED) is None, "nothing is wrong any more")
+
+
+def test_a_stop_does_not_wait_for_limits_that_do_not_pass(house: House) -> None:
+    ident = house.create()
+    house.until(ident, Phase.RUNNING)
+    house.backend.faults.fail("update", times=None)
+    house.change(ident, memory=77)
+    house.until(ident, Phase.RUNNING, "does not answer")
+    house.ask_for(ident, RunState.STOPPED)
+    wait_until(lambda: house.states() == {State.EXITED: 1}, "it is stopped")
+
+
 def test_a_changed_command_makes_it_anew(house: House) -> None:
     ident = house.create()
     first = house.until(ident, Phase.RUNNING).backend_id

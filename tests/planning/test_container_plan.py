@@ -64,6 +64,7 @@ PATIENT = replace(SPEC, intent=Intent(RunState.RUNNING, revision=2, timeout=300)
 WAITING = Charge(Hold.WAITING, "wait")
 LEAVING = Charge(evict_at=NOW + 30)
 DUE = Charge(evict_at=NOW)
+REST = steps.Rest()
 LEAVE = steps.Stop(10, leaving=True)
 
 CASES: list[tuple[str, Desired, Observed | None, Step]] = [
@@ -104,6 +105,9 @@ CASES: list[tuple[str, Desired, Observed | None, Step]] = [
         steps.Remove(again=True, drifted=True),
     ),
     ("memory changed", desired(done=2), seen(State.RUNNING, memory=1), steps.Update(SPEC.memory, SPEC.vcpus)),
+    ("memory changed, and is to stop", desired(STOPPED), seen(State.RUNNING, STOPPED, memory=1), steps.Stop(10)),
+    ("memory refused", replace(desired(), limits_refused="no"), seen(State.CREATED, memory=1), steps.Start()),
+    ("memory refused, at rest", replace(desired(done=2), limits_refused="no"), seen(State.RUNNING, memory=1), REST),
     ("made from another definition", desired(done=2), seen(State.RUNNING, definition="old"), steps.Remove(again=True)),
     ("renamed", replace(desired(done=2), name="db"), seen(State.RUNNING), steps.Rejoin()),
     (

@@ -3,8 +3,10 @@
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Protocol
 
+from jeroboam.api.cores import Cores
 from jeroboam.backends.base import Backend
 from jeroboam.conductor.secrets import SecretBox
 from jeroboam.identity.policy import Policy
@@ -38,3 +40,7 @@ class Services:
     policy: Policy
     secrets: SecretBox
     clock: Callable[[], float] = time.time
+
+    @cached_property
+    def cores(self) -> Cores:
+        return Cores(self.backend)

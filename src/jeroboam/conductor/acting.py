@@ -8,7 +8,7 @@ from dataclasses import replace
 from sqlalchemy import Connection
 
 from jeroboam.backends.base import Backend, PullProgress
-from jeroboam.backends.errors import BackendError, NetworkMissing, Taken, Temporary
+from jeroboam.backends.errors import BackendError, Missing, NetworkMissing, Permanent, Taken, Temporary
 from jeroboam.conductor.bounds import Bound
 from jeroboam.conductor.definitions import Definitions, Surroundings
 from jeroboam.conductor.images import Images
@@ -109,8 +109,17 @@ class Actor:
             case steps.Unpause():
                 backend.unpause(name)
             case steps.Update(memory, vcpus):
-                backend.update(name, memory=memory, vcpus=vcpus)
+                self._update(turn, memory, vcpus)
         self._note_drift(turn, step, getattr(step, "drifted", False))
+
+    def _update(self, turn: Turn, memory: int, vcpus: int) -> None:
+        """A refusal is told and ends nothing: it goes on with the limits that it has."""
+        try:
+            self._backend.update(self.name(turn), memory=memory, vcpus=vcpus)
+        except Missing:
+            raise
+        except Permanent as error:
+            turn.limits_refused = str(error)
 
     def _patience(self, turn: Turn, timeout: int) -> AbstractContextManager[None]:
         """Who may take long to stop holds a worker for so long: only few may at once."""

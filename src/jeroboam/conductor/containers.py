@@ -91,7 +91,8 @@ class ContainerController:
             status = replace(status, evicted_by=None)
         self._host = self._host or self._backend.capacity().host
         status = replace(status, host=self._host)
-        self._finish(turn, status, charge.evict_at or now + self._limits.resync_seconds, settled=True)
+        wake_at = charge.evict_at or now + self._limits.resync_seconds
+        self._finish(turn, status, wake_at, settled=not turn.limits_refused)
 
     def _stall(self, turn: Turn, code: str, message: str, *, permanent: bool = False) -> None:
         """Nothing is a dead end: what looks permanent is tried again too, only rarely."""
