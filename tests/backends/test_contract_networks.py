@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from jeroboam.backends.base import Backend, NetworkAttachment, PortBinding, VolumeBinding
-from jeroboam.backends.errors import Missing, NetworkMissing, NotOurs, Permanent, Taken, Temporary
+from jeroboam.backends.errors import Missing, NetworkMissing, NotOurs, Permanent, PortTaken, Taken, Temporary
 from jeroboam.model.container import Address
 from tests.backends.houses import POLITE, Bench
 
@@ -150,7 +150,7 @@ def test_ports_are_published_and_belong_to_one(bench: Bench, backend: Backend) -
     assert (published.port, published.protocol, published.host_ip) == (80, "tcp", "127.0.0.1")
     assert published.host_port == port
     second = bench.created(*POLITE, networks=attached, ports=(replace(binding, port=81),))
-    with pytest.raises(Taken, match=str(port)):
+    with pytest.raises(PortTaken, match=str(port)):
         backend.start(second)
     backend.stop(first, 10)
     backend.start(second)

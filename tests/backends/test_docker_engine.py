@@ -1,10 +1,12 @@
 """What only a real engine shows: limits that hold, tenants that do not reach each other, bytes that are not lost."""
 
+import socket
+
 import pytest
 
 from jeroboam.backends.base import Definition, NetworkAttachment, PortBinding, VolumeBinding
 from jeroboam.backends.docker import DockerBackend
-from jeroboam.backends.errors import Missing, NotOurs
+from jeroboam.backends.errors import Missing, NotOurs, PortTaken
 from jeroboam.model.container import HealthCheck, TmpfsMount
 from jeroboam.model.observed import State
 from tests.backends.houses import POLITE, Bench, EngineHouse
@@ -41,6 +43,17 @@ def test_limits_hold_within_the_container(engine_bench: Bench) -> None:
     assert "NoNewPrivs:\t1" in status
     forks = engine_bench.backend.exec_run(name, ("sh", "-c", "for i in $(seq 40); do sleep 5 & done; echo $?"), 20)
     assert b"can't fork" in forks.output
+
+
+def test_a_port_that_a_process_has_is_taken(engine_bench: Bench, engine: Engine) -> None:
+    with engine.within(lambda: socket.create_server(("127.0.0.1", 0))) as stranger:
+        binding = PortBinding(80, "tcp", "127.0.0.1", stranger.getsockname()[1])
+        attached = (NetworkAttachment(engine_bench.network()),)
+        name = engine_bench.created(*POLITE, networks=attached, ports=(binding,))
+        with pytest.raises(PortTaken):
+            engine_bench.backend.start(name)
+        assert engine_bench.see(name).state is State.CREATED, "it never ran: nothing is lost with it"
+    engine_bench.backend.start(name)
 
 
 def test_the_document_has_no_way_to_the_host(engine_bench: Bench, engine_house: EngineHouse) -> None:

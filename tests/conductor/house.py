@@ -20,7 +20,7 @@ from jeroboam.model.objects import Object
 from jeroboam.model.observed import State
 from jeroboam.quota.tree import Limit
 from jeroboam.settings import Settings
-from jeroboam.store import ledger, objects, work
+from jeroboam.store import ledger, objects, ports, work
 from jeroboam.store.database import Database
 from tests.engine import wait_until
 from tests.store.cloud import HALVES, a_cloud, ask
@@ -56,6 +56,7 @@ class House:
             assert decision.outcome in ("admitted", "reclaiming"), decision
             made = Object(ident, KIND, team, "user", name, 1, 0, spec, ContainerStatus(), now, now)
             objects.insert(tx, made, claim)
+            ports.allocate(tx, ident, team, spec.ports, *self.settings.network.publish_ports)
         return ident
 
     def object(self, ident: str) -> Any:

@@ -16,7 +16,7 @@ from jeroboam.backends.fake.world import RegistryImage
 from jeroboam.conductor.images import PULLS_PER_PROJECT, Images
 from jeroboam.conductor.secrets import SecretBox
 from jeroboam.model.conditions import ConditionType, find
-from jeroboam.model.container import ContainerSpec, Phase, Restart, RestartPolicy, RunState
+from jeroboam.model.container import ContainerSpec, Phase, PortSpec, Restart, RestartPolicy, RunState
 from jeroboam.model.names import LABEL_INSTALLATION, LABEL_OBJECT, network_name
 from jeroboam.quota.tree import Limit
 from jeroboam.store import networks, work
@@ -64,6 +64,33 @@ def test_the_subnet_that_the_engine_has_counts(tmp_path: Path) -> None:
         assert house.until(ident, Phase.RUNNING).addresses[0].addr.startswith("10.212.7.")
         with house.database.read() as tx:
             assert [row.subnet for row in networks.listing(tx, "team1")] == ["10.212.7.0/24"]
+
+
+CHOSEN, OPEN = PortSpec(443, host_port=20500), PortSpec(80)
+
+
+def test_a_host_port_that_a_stranger_has_is_passed_over(house: House) -> None:
+    house.backend.occupied_ports |= {20000, 20001}
+    ident = house.create(ports=(OPEN, CHOSEN))
+    published = {port.port: port.host_port for port in house.until(ident, Phase.RUNNING).ports}
+    assert published == {80: 20002, 443: 20500}
+    assert house.on_engine() == [ident]
+
+
+@pytest.mark.parametrize("port", [CHOSEN, OPEN], ids=["its owner chose it", "it has run with it"])
+def test_a_host_port_that_cannot_move_is_an_error_that_says_so(house: House, port: PortSpec) -> None:
+    if port is CHOSEN:
+        house.backend.occupied_ports.add(20500)
+        ident = house.create(ports=(port,))
+    else:
+        ident = house.create(ports=(port,))
+        house.until(ident, Phase.RUNNING)
+        house.ask_for(ident, RunState.STOPPED)
+        house.until(ident, Phase.STOPPED)
+        house.backend.occupied_ports.add(20000)
+        house.ask_for(ident, RunState.RUNNING)
+    house.until(ident, Phase.ERROR, "port is already allocated")
+    assert house.calls("remove") == 0
 
 
 @pytest.mark.parametrize("before", ["never made", "made before"])

@@ -237,8 +237,8 @@ class Backend(Protocol):
         ...
 
     def start(self, name: str) -> None:
-        """Idempotent. Raises Missing, WrongState (paused), Taken (a port, an address), NetworkMissing, Permanent with
-        the engine's words (say, command not found).
+        """Idempotent. Raises Missing, WrongState (paused), PortTaken, Taken (an address), NetworkMissing, Permanent
+        with the engine's words (say, command not found).
         """
         ...
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 from sqlalchemy import Connection
 
 from jeroboam.backends.base import Backend, PullProgress
-from jeroboam.backends.errors import BackendError, Missing, NetworkMissing, Permanent, Taken, Temporary
+from jeroboam.backends.errors import BackendError, Missing, NetworkMissing, Permanent, PortTaken, Taken, Temporary
 from jeroboam.conductor.bounds import Bound
 from jeroboam.conductor.definitions import Definitions, Surroundings
 from jeroboam.conductor.images import Images
@@ -17,7 +17,7 @@ from jeroboam.conductor.turn import LeaseLost, Turn
 from jeroboam.model import names
 from jeroboam.model.container import ContainerStatus, RunState
 from jeroboam.model.events import EventType
-from jeroboam.model.observed import Observed
+from jeroboam.model.observed import Observed, State
 from jeroboam.planning import container as steps
 from jeroboam.planning.container import Step
 from jeroboam.planning.definition import definition_digest, networking_digest
@@ -67,6 +67,9 @@ class Actor:
             self._networks.difference_update(self.around(turn).network_names)
             turn.status = replace(turn.status, networking=None)
             raise Temporary(f"{error}; it is made anew") from error
+        except PortTaken as error:
+            self._move_ports(turn, seen, error)
+            raise Temporary(f"{error}; the next one is tried") from error
 
     def _take(self, turn: Turn, step: Step, seen: Observed | None) -> Observed | None:
         match step:
@@ -111,6 +114,13 @@ class Actor:
             case steps.Update(memory, vcpus):
                 self._update(turn, memory, vcpus)
         self._note_drift(turn, step, getattr(step, "drifted", False))
+
+    def _move_ports(self, turn: Turn, seen: Observed | None, error: PortTaken) -> None:
+        """Something past us has a host port. Only who never ran is made anew for it: others have files to lose."""
+        if seen is None or seen.state is not State.CREATED or not self._definitions.move_ports(turn.obj):
+            raise error
+        self._backend.remove(self.name(turn))
+        turn.status = replace(turn.status, definition=None)
 
     def _update(self, turn: Turn, memory: int, vcpus: int) -> None:
         """A refusal is told and ends nothing: it goes on with the limits that it has."""

@@ -75,6 +75,12 @@ class Definitions:
         with self._database.write() as tx:
             networks.found_with(tx, project_id, network, subnet, limits.range, limits.prefix)
 
+    def move_ports(self, obj: Container) -> bool:
+        """Another host port for each that its owner did not choose; whether there is such a one."""
+        low, high = self._settings.network.publish_ports
+        with self._database.write() as tx:
+            return ports.move(tx, obj.id, obj.spec.ports, low, high)
+
     def attachments(self, obj: Container, around: Surroundings) -> tuple[NetworkAttachment, ...]:
         """The container is found under its name, its id's first eight digits and its hostname."""
         aliases = tuple(dict.fromkeys(a for a in (obj.name, obj.id[:8], obj.spec.hostname) if a))
