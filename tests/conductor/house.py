@@ -96,6 +96,12 @@ class House:
             at: float | None = tx.execute(text("SELECT wake_at FROM objects WHERE id = :id"), {"id": ident}).scalar()
         return at
 
+    def lease(self, ident: str) -> tuple[int, float]:
+        """Its token, and until when it lasts."""
+        with self.database.read() as tx:
+            row = tx.execute(text("SELECT lease_token, lease_until FROM objects WHERE id = :id"), {"id": ident}).one()
+        return int(row[0]), float(row[1])
+
     def wake(self, ident: str) -> None:
         with self.database.write() as tx:
             work.wake(tx, [ident], time.time())

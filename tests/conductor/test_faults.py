@@ -353,6 +353,24 @@ def test_a_housekeeper_that_hangs_costs_nobody_its_lease(tmp_path: Path) -> None
         house.until(ident, Phase.RUNNING)
 
 
+def test_leases_are_renewed_again_after_whatever_went_wrong(tmp_path: Path, caplog: Any) -> None:
+    with running(House(tmp_path, lease_seconds=0.8)) as house:
+        gates = [house.backend.faults.hang("start") for _ in range(2)]
+        house.create(name="first")
+        assert gates[0].reached.wait(10)
+        renewal = "BEFORE UPDATE OF lease_until ON objects WHEN NEW.lease_token = OLD.lease_token"
+        with house.database.write() as tx:
+            tx.execute(text(f"CREATE TRIGGER broken {renewal} BEGIN SELECT RAISE(ABORT, 'it is broken'); END"))
+        wait_until(lambda: "leases.failed" in caplog.text, "a lease could not be renewed")
+        with house.database.write() as tx:
+            tx.execute(text("DROP TRIGGER broken"))
+        ident = house.create(name="second")
+        assert gates[1].reached.wait(10)
+        token, until = house.lease(ident)
+        wait_until(lambda: house.lease(ident)[1] > until, "its lease lasts longer")
+        assert house.lease(ident)[0] == token, "renewed, not taken again"
+
+
 def test_one_that_was_renamed_behind_us_does_not_stay_beside_its_successor(tmp_path: Path) -> None:
     house = House(tmp_path, orphan_grace=0.0)
     ident = house.create()

@@ -159,7 +159,10 @@ class Conductor:
     def _keep(self) -> None:
         """Leases, apart from all that may wait for the engine: work that takes long must not lose its lease to it."""
         while not self._stopping.is_set():
-            self._leases.renew()
+            try:
+                self._leases.renew()
+            except Exception:
+                log.exception("leases.failed")
             self._stopping.wait(min(self._settings.conductor.lease_seconds / 4, 5.0))
 
     def _keep_house(self) -> None:
