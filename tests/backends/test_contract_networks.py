@@ -141,6 +141,12 @@ def test_a_network_that_vanished_can_be_mended(bench: Bench, backend: Backend) -
     assert network in _addresses(bench, container)
 
 
+def test_who_was_made_without_a_network_joins_none(bench: Bench, backend: Backend) -> None:
+    lonely, network = bench.created(), bench.network()
+    with pytest.raises(Permanent, match=r"private \(none\) mode"):
+        backend.connect(lonely, NetworkAttachment(network))
+
+
 def test_ports_are_published_and_belong_to_one(bench: Bench, backend: Backend) -> None:
     network, port = bench.network(), bench.house.free_port()
     attached = (NetworkAttachment(network),)

@@ -108,6 +108,14 @@ def test_a_changed_command_makes_it_anew(house: House) -> None:
     assert house.on_engine() == [ident]
 
 
+def test_one_that_was_made_without_a_network_is_made_anew_for_its_first(house: House) -> None:
+    ident = house.create(networks=())
+    assert house.until(ident, Phase.RUNNING).addresses == ()
+    house.change(ident, networks=(NetworkSpec("front"),))
+    wait_until(lambda: [a.network for a in house.status(ident).addresses] == ["front"], "it has an address")
+    house.until(ident, Phase.RUNNING)
+
+
 def test_a_network_that_no_container_names_is_given_back(house: House) -> None:
     ident = house.create(networks=(NetworkSpec("front"), NetworkSpec("back")))
     house.until(ident, Phase.RUNNING)

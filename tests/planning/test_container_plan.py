@@ -11,6 +11,7 @@ from jeroboam.model.container import (
     ContainerStatus,
     HealthCheck,
     Intent,
+    NetworkSpec,
     Restart,
     RestartPolicy,
     RunState,
@@ -140,6 +141,14 @@ def test_an_ask_changes_no_definition_but_a_command_does() -> None:
     assert definition_digest(SPEC) == definition_digest(replace(STOPPED, memory=7, vcpus=7))
     assert definition_digest(SPEC) != definition_digest(replace(SPEC, command=("true",)))
     assert definition_digest(SPEC) != definition_digest(replace(SPEC, rebuild=1))
+
+
+def test_networks_are_joined_and_left_as_long_as_there_is_one() -> None:
+    without, other, both = (
+        definition_digest(replace(SPEC, networks=networks))
+        for networks in ((), (NetworkSpec("back"),), (NetworkSpec(), NetworkSpec("back")))
+    )
+    assert definition_digest(SPEC) == other == both != without
 
 
 def test_what_is_as_by_default_is_no_part_of_a_digest() -> None:

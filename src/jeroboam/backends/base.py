@@ -270,7 +270,8 @@ class Backend(Protocol):
     def connect(self, name: str, attachment: NetworkAttachment) -> None:
         """Joins a network; where it is joined already under other aliases or another address it is joined anew.
 
-        So it is where the network was removed and made again. Raises Missing, NetworkMissing, NotOurs, Taken.
+        So it is where the network was removed and made again. Raises Missing, NetworkMissing, NotOurs, Taken, and
+        Permanent where the container was made without any network.
         """
         ...
 
