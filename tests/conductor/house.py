@@ -31,7 +31,13 @@ FOREVER = ("sh", "-c", "trap 'exit 0' TERM; while :; do sleep 1; done")
 
 class House:
     def __init__(
-        self, folder: Path, grace: float = 0.0, teams: Mapping[str, Limit] = HALVES, workers: int = 20, **conductor: Any
+        self,
+        folder: Path,
+        grace: float = 0.0,
+        teams: Mapping[str, Limit] = HALVES,
+        workers: int = 20,
+        skew: float = 0.0,
+        **conductor: Any,
     ) -> None:
         self.settings = Settings(data=folder)
         self.settings.engine = self.settings.engine.model_copy(update={"workers": workers})
@@ -41,7 +47,7 @@ class House:
         self.database.migrate()
         with self.database.write() as tx:
             a_cloud(tx, teams, grace=grace)
-        self.backend = FakeBackend("fake", self.database.installation, [IMAGE])
+        self.backend = FakeBackend("fake", self.database.installation, [IMAGE], lambda: time.time() + skew)
         self.conductor = self.new_conductor()
 
     def new_conductor(self) -> Conductor:

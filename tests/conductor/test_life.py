@@ -43,14 +43,18 @@ def test_it_runs_with_an_address_and_what_it_is_charged(house: House) -> None:
     assert house.calls("create") == house.calls("start") == 1
 
 
-def test_at_rest_it_costs_the_engine_nothing(house: House) -> None:
-    idents = [house.create(name=f"c{number}") for number in range(4)]
-    for ident in idents:
-        house.until(ident, Phase.RUNNING)
-    # The echoes of our own calls have come by when somebody else's has.
-    house.backend.crash(house.name(idents[0]), 3)
-    house.until(idents[0], Phase.STOPPED)
-    assert house.calls("observe") <= 4 * 3 + 2
+@pytest.mark.parametrize("ahead", [0.0, -30.0, 30.0])
+def test_at_rest_it_costs_the_engine_nothing_and_an_exit_is_heard_whatever_its_clock(
+    tmp_path: Path, ahead: float
+) -> None:
+    with running(House(tmp_path, skew=ahead)) as house:
+        idents = [house.create(name=f"c{number}") for number in range(4)]
+        for ident in idents:
+            house.until(ident, Phase.RUNNING)
+        # The echoes of our own calls have come by when somebody else's has.
+        house.backend.crash(house.name(idents[0]), 3)
+        house.until(idents[0], Phase.STOPPED)
+        assert house.calls("observe") <= 4 * 3 + 2
 
 
 def test_stop_start_pause_unpause(house: House) -> None:

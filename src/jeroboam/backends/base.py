@@ -206,6 +206,9 @@ class Backend(Protocol):
         ...
 
     def capacity(self) -> Capacity: ...
+    def clock(self) -> float:
+        """What the engine's clock shows, which its events and containers bear: seconds since the epoch."""
+        ...
 
     # images
     def image_id(self, reference: str) -> str | None:
