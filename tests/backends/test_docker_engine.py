@@ -4,8 +4,9 @@ import socket
 
 import pytest
 
-from jeroboam.backends.base import Definition, NetworkAttachment, PortBinding, VolumeBinding
+from jeroboam.backends.base import Definition, File, NetworkAttachment, PortBinding, VolumeBinding
 from jeroboam.backends.docker import DockerBackend
+from jeroboam.backends.docker.owned import Known
 from jeroboam.backends.errors import Missing, NotOurs, PortTaken
 from jeroboam.model.container import HealthCheck, TmpfsMount
 from jeroboam.model.observed import State
@@ -184,3 +185,53 @@ def test_a_container_replaced_behind_our_back_is_not_touched(engine_bench: Bench
     with pytest.raises(NotOurs):
         engine_bench.backend.remove(definition.name)
     assert engine_house.foreign_state(definition.name) == "created"
+
+
+class Forgetful(dict[str, Known]):
+    """What other threads may do to what is remembered: it is forgotten at once."""
+
+    def __setitem__(self, name: str, known: Known) -> None:
+        """Nothing stays."""
+
+
+def test_what_is_forgotten_meanwhile_is_found_again(engine_bench: Bench, docker_backend: DockerBackend) -> None:
+    remembered, docker_backend._known = docker_backend._known, Forgetful()
+    try:
+        definition = engine_bench.definition(*POLITE, files=(File("/greeting", b"hello"),))
+        for _ in range(2):
+            docker_backend.create(definition)
+        docker_backend.start(definition.name)
+        assert _run(engine_bench, definition.name, "cat", "/greeting") == "hello"
+    finally:
+        docker_backend._known = remembered
+
+
+class Meddler(str):
+    """The id of a container that is compared at the very moment at which another thread remembers one more."""
+
+    def __new__(cls, known: dict[str, Known]) -> "Meddler":
+        made = super().__new__(cls, "meddler")
+        made.known = known
+        return made
+
+    known: dict[str, Known]
+
+    def __ne__(self, other: object) -> bool:
+        self.known[f"another-{len(self.known)}"] = Known("another", False)
+        return True
+
+    __hash__ = str.__hash__
+
+
+def test_a_command_is_found_while_others_are_remembered(engine_bench: Bench, docker_backend: DockerBackend) -> None:
+    container = engine_bench.running()
+    command = docker_backend.exec_create(container, ("true",), tty=False)
+    remembered = docker_backend._known
+    crowd: dict[str, Known] = {}
+    crowd |= {"meddler": Known(Meddler(crowd), False), container: remembered[container]}
+    docker_backend._known = crowd
+    try:
+        assert docker_backend.exec_container(command) == remembered[container].id
+    finally:
+        docker_backend._known = remembered
+    assert len(crowd) > 2, "it was changed meanwhile"
