@@ -50,7 +50,7 @@ def remove_objects(data: Path, engine: str) -> None:
             # Docker 20.10 now and then counts endpoints of a network that has none, until it is restarted.
             print(f"clean: left behind: {error}", file=sys.stderr)
     for volume in backend.volumes():
-        backend.remove_volume(volume)
+        backend.remove_volume(volume.name)
     backend.close()
     database.close()
 

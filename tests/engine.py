@@ -146,7 +146,7 @@ def clear(backend: DockerBackend) -> None:
     for network in backend.networks():
         _remove_network(backend, network.name)
     for volume in backend.volumes():
-        backend.remove_volume(volume)
+        backend.remove_volume(volume.name)
 
 
 def _remove_network(backend: DockerBackend, name: str) -> None:

@@ -37,7 +37,7 @@ class Engine(BaseModel):
     """Seconds that an ordinary call may take."""
     pull_deadline: float = 900.0
     workers: int = 20
-    """Objects worked on at once: the engine does 3 to 5 starts a second, more workers only queue there."""
+    """Objects worked on at once, half of one project: the engine does 3 to 5 starts a second, more only queue there."""
 
 
 class Capacity(BaseModel):

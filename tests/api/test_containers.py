@@ -4,7 +4,7 @@ from uuid import uuid4
 
 import pytest
 
-from jeroboam.backends.errors import Temporary
+from jeroboam.backends.errors import Permanent, Temporary
 from tests.api.cloud import IMAGE, MEMBER, READER, Cloud, User
 
 ROUTE = "/container/v1/containers"
@@ -76,6 +76,40 @@ def test_the_charge_follows_an_update(cloud: Cloud) -> None:
     assert refused.status_code == 403
     assert refused.json()["code"] == "quota_refused"
     assert user.show(uuid)["cpu"] == 1.0
+
+
+def test_no_container_gets_more_cores_than_there_are(cloud: Cloud, user: User) -> None:
+    uuid = user.run(cpu=8, command=["sleep", "inf"])["uuid"]
+    for answer in (
+        user.ask("PATCH", f"{ROUTE}/{uuid}", {"cpu": 8.5}),
+        user.ask("POST", ROUTE, {"image": IMAGE, "cpu": 9}),
+    ):
+        assert answer.status_code == 400
+        assert "the engine's machine has 8; ask for no more" in answer.json()["detail"]
+    assert user.show(uuid)["cpu"] == 8.0
+
+
+def test_what_shrinks_where_the_engine_refuses_it_stays_charged(cloud: Cloud) -> None:
+    user = cloud.tenant(containers=1, vcpus=1000, memory=512)
+    uuid = user.run(memory=256, command=["sleep", "inf"])["uuid"]
+    cloud.engine.faults.fail("update", Permanent("cannot update: not that little"), times=1)
+    assert user.ask("PATCH", f"{ROUTE}/{uuid}", {"memory": 64}).status_code == 200
+    cloud.work()
+    shown = user.show(uuid)
+    assert (shown["status"], shown["status_reason"]) == ("Running", "cannot update: not that little")
+    assert user.ask("GET", "/quota/v1/nodes/self").json()["used"]["memory"] == 256
+
+
+def test_one_in_error_can_be_stopped(cloud: Cloud, user: User) -> None:
+    """Whatever is wrong with it, it may run on."""
+    uuid = user.run(command=["sleep", "inf"])["uuid"]
+    cloud.engine.faults.fail("pause", Permanent("cannot pause: the engine has no freezer"))
+    assert user.ask("POST", f"{ROUTE}/{uuid}/pause").status_code == 202
+    cloud.work()
+    assert user.show(uuid)["status"] == "Error"
+    assert user.ask("POST", f"{ROUTE}/{uuid}/stop?timeout=1").status_code == 202
+    cloud.work()
+    assert user.show(uuid)["status"] == "Stopped"
 
 
 def test_what_shrinks_is_charged_until_the_engine_has_done_it(cloud: Cloud) -> None:

@@ -107,9 +107,9 @@ def test_volumes_outlive_containers_and_are_deleted_when_unused(cloud: Cloud, us
     user.ask("DELETE", f"{API}/containers/{uuid}?force=1")
     cloud.work()
     assert [v["name"] for v in user.ask("GET", f"{API}/volumes").json()["volumes"]] == ["data"]
-    before = set(cloud.engine.volumes())
+    before = {volume.name for volume in cloud.engine.volumes()}
     assert user.ask("DELETE", f"{API}/volumes/data").status_code == 204
-    assert len(before - set(cloud.engine.volumes())) == 1
+    assert len(before - {volume.name for volume in cloud.engine.volumes()}) == 1
     assert user.ask("DELETE", f"{API}/volumes/data").status_code == 404
 
 

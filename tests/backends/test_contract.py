@@ -318,3 +318,10 @@ def test_the_machine_has_figures(backend: Backend) -> None:
     assert capacity.memory >= 64
     assert capacity.host
     assert capacity.engine
+
+
+def test_its_clock_is_the_one_of_its_containers(bench: Bench, backend: Backend) -> None:
+    before = backend.clock()
+    started = bench.see(bench.running()).started_at
+    assert started is not None
+    assert before <= started <= backend.clock()

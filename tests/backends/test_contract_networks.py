@@ -1,12 +1,13 @@
 """What every backend promises of networks, ports and volumes."""
 
 import ipaddress
+from collections.abc import Mapping
 from dataclasses import replace
 
 import pytest
 
 from jeroboam.backends.base import Backend, NetworkAttachment, PortBinding, VolumeBinding
-from jeroboam.backends.errors import Missing, NetworkMissing, NotOurs, Permanent, Taken, Temporary
+from jeroboam.backends.errors import Missing, NetworkMissing, NotOurs, Permanent, PortTaken, Taken, Temporary
 from jeroboam.model.container import Address
 from tests.backends.houses import POLITE, Bench
 
@@ -19,15 +20,19 @@ def _addresses(bench: Bench, container: str) -> dict[str, Address]:
     return {address.network: address for address in bench.see(container).addresses}
 
 
+def volumes_of(backend: Backend) -> dict[str, Mapping[str, str]]:
+    """By name, their labels."""
+    return {volume.name: volume.labels for volume in backend.volumes()}
+
+
 def test_a_network_is_made_once_and_listed_with_its_labels(bench: Bench, backend: Backend) -> None:
     name, subnet = bench.network_name(), bench.subnet()
     for _ in range(2):
-        backend.ensure_network(name, subnet, {"colour": "red"})
+        assert backend.ensure_network(name, subnet, {"colour": "red"}) == subnet
     [found] = [network for network in backend.networks() if network.name == name]
     assert found.subnet == subnet
     assert found.labels["colour"] == "red"
-    with pytest.raises(Permanent, match="exists with"):
-        backend.ensure_network(name, bench.subnet(), {})
+    assert backend.ensure_network(name, bench.subnet(), {}) == subnet, "one that exists keeps its own"
 
 
 def test_a_subnet_belongs_to_one_network(bench: Bench, backend: Backend) -> None:
@@ -136,6 +141,12 @@ def test_a_network_that_vanished_can_be_mended(bench: Bench, backend: Backend) -
     assert network in _addresses(bench, container)
 
 
+def test_who_was_made_without_a_network_joins_none(bench: Bench, backend: Backend) -> None:
+    lonely, network = bench.created(), bench.network()
+    with pytest.raises(Permanent, match=r"private \(none\) mode"):
+        backend.connect(lonely, NetworkAttachment(network))
+
+
 def test_ports_are_published_and_belong_to_one(bench: Bench, backend: Backend) -> None:
     network, port = bench.network(), bench.house.free_port()
     attached = (NetworkAttachment(network),)
@@ -145,7 +156,7 @@ def test_ports_are_published_and_belong_to_one(bench: Bench, backend: Backend) -
     assert (published.port, published.protocol, published.host_ip) == (80, "tcp", "127.0.0.1")
     assert published.host_port == port
     second = bench.created(*POLITE, networks=attached, ports=(replace(binding, port=81),))
-    with pytest.raises(Taken, match=str(port)):
+    with pytest.raises(PortTaken, match=str(port)):
         backend.start(second)
     backend.stop(first, 10)
     backend.start(second)
@@ -156,20 +167,20 @@ def test_a_volume_is_made_once_and_goes_when_nobody_uses_it(bench: Bench, backen
     volume = bench.volume_name()
     for _ in range(2):
         backend.ensure_volume(volume, {"colour": "red"})
-    assert volume in backend.volumes()
+    assert volumes_of(backend)[volume]["colour"] == "red"
     container = bench.created(volumes=(VolumeBinding(volume, "/data"),))
     with pytest.raises(Temporary, match="in use"):
         backend.remove_volume(volume)
     backend.remove(container)
     for _ in range(2):
         backend.remove_volume(volume)
-    assert volume not in backend.volumes()
+    assert volume not in volumes_of(backend)
 
 
 def test_a_volume_that_vanished_is_made_anew_with_our_label(bench: Bench, backend: Backend) -> None:
     volume = bench.volume_name()
     container = bench.created(volumes=(VolumeBinding(volume, "/data"),))
-    assert volume in backend.volumes()
+    assert volume in volumes_of(backend)
     backend.remove(container)
     backend.remove_volume(volume)
 
@@ -181,4 +192,4 @@ def test_volumes_that_are_not_ours_are_not_touched(bench: Bench, backend: Backen
         backend.ensure_volume(name, {})
     with pytest.raises(NotOurs):
         backend.remove_volume(name)
-    assert name not in backend.volumes()
+    assert name not in volumes_of(backend)

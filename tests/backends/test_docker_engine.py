@@ -1,12 +1,14 @@
 """What only a real engine shows: limits that hold, tenants that do not reach each other, bytes that are not lost."""
 
+import socket
 from pathlib import Path
 
 import pytest
 
-from jeroboam.backends.base import Definition, NetworkAttachment, PortBinding, VolumeBinding
+from jeroboam.backends.base import Definition, File, NetworkAttachment, PortBinding, VolumeBinding
 from jeroboam.backends.docker import DockerBackend
-from jeroboam.backends.errors import Missing, NotOurs, Permanent
+from jeroboam.backends.docker.owned import Known
+from jeroboam.backends.errors import Missing, NotOurs, Permanent, PortTaken
 from jeroboam.model.container import HealthCheck, HostMount, TmpfsMount
 from jeroboam.model.observed import State
 from tests.backends.houses import POLITE, Bench, EngineHouse
@@ -43,6 +45,17 @@ def test_limits_hold_within_the_container(engine_bench: Bench) -> None:
     assert "NoNewPrivs:\t1" in status
     forks = engine_bench.backend.exec_run(name, ("sh", "-c", "for i in $(seq 40); do sleep 5 & done; echo $?"), 20)
     assert b"can't fork" in forks.output
+
+
+def test_a_port_that_a_process_has_is_taken(engine_bench: Bench, engine: Engine) -> None:
+    with engine.within(lambda: socket.create_server(("127.0.0.1", 0))) as stranger:
+        binding = PortBinding(80, "tcp", "127.0.0.1", stranger.getsockname()[1])
+        attached = (NetworkAttachment(engine_bench.network()),)
+        name = engine_bench.created(*POLITE, networks=attached, ports=(binding,))
+        with pytest.raises(PortTaken):
+            engine_bench.backend.start(name)
+        assert engine_bench.see(name).state is State.CREATED, "it never ran: nothing is lost with it"
+    engine_bench.backend.start(name)
 
 
 def test_the_document_has_no_way_to_the_host(engine_bench: Bench, engine_house: EngineHouse) -> None:
@@ -181,3 +194,53 @@ def test_a_container_replaced_behind_our_back_is_not_touched(engine_bench: Bench
     with pytest.raises(NotOurs):
         engine_bench.backend.remove(definition.name)
     assert engine_house.foreign_state(definition.name) == "created"
+
+
+class Forgetful(dict[str, Known]):
+    """What other threads may do to what is remembered: it is forgotten at once."""
+
+    def __setitem__(self, name: str, known: Known) -> None:
+        """Nothing stays."""
+
+
+def test_what_is_forgotten_meanwhile_is_found_again(engine_bench: Bench, docker_backend: DockerBackend) -> None:
+    remembered, docker_backend._known = docker_backend._known, Forgetful()
+    try:
+        definition = engine_bench.definition(*POLITE, files=(File("/greeting", b"hello"),))
+        for _ in range(2):
+            docker_backend.create(definition)
+        docker_backend.start(definition.name)
+        assert _run(engine_bench, definition.name, "cat", "/greeting") == "hello"
+    finally:
+        docker_backend._known = remembered
+
+
+class Meddler(str):
+    """The id of a container that is compared at the very moment at which another thread remembers one more."""
+
+    def __new__(cls, known: dict[str, Known]) -> "Meddler":
+        made = super().__new__(cls, "meddler")
+        made.known = known
+        return made
+
+    known: dict[str, Known]
+
+    def __ne__(self, other: object) -> bool:
+        self.known[f"another-{len(self.known)}"] = Known("another", False)
+        return True
+
+    __hash__ = str.__hash__
+
+
+def test_a_command_is_found_while_others_are_remembered(engine_bench: Bench, docker_backend: DockerBackend) -> None:
+    container = engine_bench.running()
+    command = docker_backend.exec_create(container, ("true",), tty=False)
+    remembered = docker_backend._known
+    crowd: dict[str, Known] = {}
+    crowd |= {"meddler": Known(Meddler(crowd), False), container: remembered[container]}
+    docker_backend._known = crowd
+    try:
+        assert docker_backend.exec_container(command) == remembered[container].id
+    finally:
+        docker_backend._known = remembered
+    assert len(crowd) > 2, "it was changed meanwhile"

@@ -5,7 +5,7 @@ import threading
 import pytest
 
 from jeroboam.backends.base import Credentials, Definition, PortBinding, PullProgress
-from jeroboam.backends.errors import ImageDenied, ImageMissing, Missing, Permanent, Taken, Temporary
+from jeroboam.backends.errors import ImageDenied, ImageMissing, Missing, Permanent, PortTaken, Temporary
 from jeroboam.backends.fake import Call, FakeBackend, RegistryImage
 from jeroboam.model.container import HealthCheck, Restart, RestartPolicy
 from jeroboam.model.names import LABEL_OBJECT
@@ -152,7 +152,7 @@ def test_health_is_what_a_test_says(fake: FakeBackend) -> None:
 def test_a_port_that_a_stranger_has(fake: FakeBackend) -> None:
     fake.occupied_ports.add(8080)
     fake.create(_definition("c", "serve", ports=(PortBinding(80, "tcp", "127.0.0.1", 8080),)))
-    with pytest.raises(Taken):
+    with pytest.raises(PortTaken):
         fake.start("c")
 
 

@@ -2,11 +2,14 @@
 
 import time
 import uuid
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+
+from sqlalchemy import text
 
 from jeroboam.backends.fake import FakeBackend
 from jeroboam.conductor.main import Conductor
@@ -14,26 +17,37 @@ from jeroboam.conductor.secrets import SecretBox
 from jeroboam.model.container import KIND, ContainerSpec, ContainerStatus, Intent, Phase, RunState
 from jeroboam.model.names import container_name
 from jeroboam.model.objects import Object
+from jeroboam.model.observed import State
+from jeroboam.quota.tree import Limit
 from jeroboam.settings import Settings
-from jeroboam.store import ledger, objects
+from jeroboam.store import ledger, objects, ports, work
 from jeroboam.store.database import Database
 from tests.engine import wait_until
-from tests.store.cloud import a_cloud, ask
+from tests.store.cloud import HALVES, a_cloud, ask
 
 IMAGE = "busybox:local"
 FOREVER = ("sh", "-c", "trap 'exit 0' TERM; while :; do sleep 1; done")
 
 
 class House:
-    def __init__(self, folder: Path, grace: float = 0.0, **conductor: Any) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        grace: float = 0.0,
+        teams: Mapping[str, Limit] = HALVES,
+        workers: int = 20,
+        skew: float = 0.0,
+        **conductor: Any,
+    ) -> None:
         self.settings = Settings(data=folder)
+        self.settings.engine = self.settings.engine.model_copy(update={"workers": workers})
         quick = {"poll_seconds": 0.05, "backoff_first": 0.05, "backoff_cap": 0.2, **conductor}
         self.settings.conductor = self.settings.conductor.model_copy(update=quick)
         self.database = Database(self.settings.database_url)
         self.database.migrate()
         with self.database.write() as tx:
-            a_cloud(tx, grace=grace)
-        self.backend = FakeBackend("fake", self.database.installation, [IMAGE])
+            a_cloud(tx, teams, grace=grace)
+        self.backend = FakeBackend("fake", self.database.installation, [IMAGE], lambda: time.time() + skew)
         self.conductor = self.new_conductor()
 
     def new_conductor(self) -> Conductor:
@@ -48,6 +62,7 @@ class House:
             assert decision.outcome in ("admitted", "reclaiming"), decision
             made = Object(ident, KIND, team, "user", name, 1, 0, spec, ContainerStatus(), now, now)
             objects.insert(tx, made, claim)
+            ports.allocate(tx, ident, team, spec.ports, *self.settings.network.publish_ports)
         return ident
 
     def object(self, ident: str) -> Any:
@@ -71,9 +86,9 @@ class House:
             assert obj is not None
             objects.change_spec(tx, obj, replace(obj.spec, **fields), time.time())
 
-    def ask_for(self, ident: str, state: RunState) -> None:
+    def ask_for(self, ident: str, state: RunState, timeout: int = 1) -> None:
         revision = self.object(ident).generation + 1
-        self.change(ident, intent=Intent(state, revision, timeout=1, asked_at=time.time()))
+        self.change(ident, intent=Intent(state, revision, timeout=timeout, asked_at=time.time()))
 
     def delete(self, ident: str) -> None:
         with self.database.write() as tx:
@@ -81,11 +96,31 @@ class House:
             assert obj is not None
             objects.mark_deleting(tx, obj, time.time())
 
+    def wakes_at(self, ident: str) -> float | None:
+        """When its next turn is; None during one."""
+        with self.database.read() as tx:
+            at: float | None = tx.execute(text("SELECT wake_at FROM objects WHERE id = :id"), {"id": ident}).scalar()
+        return at
+
+    def lease(self, ident: str) -> tuple[int, float]:
+        """Its token, and until when it lasts."""
+        with self.database.read() as tx:
+            row = tx.execute(text("SELECT lease_token, lease_until FROM objects WHERE id = :id"), {"id": ident}).one()
+        return int(row[0]), float(row[1])
+
+    def wake(self, ident: str) -> None:
+        with self.database.write() as tx:
+            work.wake(tx, [ident], time.time())
+
     def name(self, ident: str) -> str:
         return container_name(self.database.installation, ident)
 
     def on_engine(self) -> list[str]:
         return sorted(summary.object_id for summary in self.backend.containers())
+
+    def states(self) -> dict[State, int]:
+        """How many containers of the engine are in which state."""
+        return dict(Counter(summary.state for summary in self.backend.containers()))
 
     def used(self, team: str = "team1") -> int:
         with self.database.read() as tx:

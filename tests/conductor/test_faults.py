@@ -5,8 +5,10 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
+from sqlalchemy import text
 
 from jeroboam.backends.base import Credentials, Definition
 from jeroboam.backends.errors import ImageDenied, Temporary
@@ -14,11 +16,13 @@ from jeroboam.backends.fake.world import RegistryImage
 from jeroboam.conductor.images import PULLS_PER_PROJECT, Images
 from jeroboam.conductor.secrets import SecretBox
 from jeroboam.model.conditions import ConditionType, find
-from jeroboam.model.container import ContainerSpec, Phase
-from jeroboam.model.names import LABEL_INSTALLATION, LABEL_OBJECT
-from jeroboam.store import work
+from jeroboam.model.container import ContainerSpec, Phase, PortSpec, Restart, RestartPolicy, RunState
+from jeroboam.model.names import LABEL_INSTALLATION, LABEL_OBJECT, network_name
+from jeroboam.quota.tree import Limit
+from jeroboam.store import networks, work
 from tests.conductor.house import FOREVER, IMAGE, House, running
 from tests.engine import wait_until
+from tests.store.cloud import HALVES
 
 
 @pytest.fixture
@@ -34,6 +38,76 @@ def test_a_reply_that_is_lost_makes_nothing_twice(house: House, method: str) -> 
     house.until(ident, Phase.RUNNING)
     assert house.on_engine() == [ident]
     assert len(house.backend.networks()) == 1
+
+
+def test_a_foreign_network_in_the_range_moves_ours_once_however_many_start(house: House) -> None:
+    house.backend.plant_network("foreign", "10.212.0.0/24")
+    with ThreadPoolExecutor(8) as many:
+        idents = list(many.map(lambda number: house.create(name=f"c{number}"), range(8)))
+    for ident in idents:
+        house.until(ident, Phase.RUNNING)
+    (network,) = house.backend.networks()
+    with house.database.read() as tx:
+        (row,) = networks.listing(tx, "team1")
+    assert row.subnet == network.subnet == "10.212.1.0/24"
+
+
+def test_the_subnet_that_the_engine_has_counts(tmp_path: Path) -> None:
+    """Say, after the database of yesterday was restored."""
+    house = House(tmp_path)
+    with house.database.write() as tx:
+        limits = house.settings.network
+        row = networks.ensure(tx, "team1", "default", limits.range, limits.prefix)
+    house.backend.ensure_network(network_name(house.database.installation, row.id), "10.212.7.0/24", {})
+    with running(house):
+        ident = house.create()
+        assert house.until(ident, Phase.RUNNING).addresses[0].addr.startswith("10.212.7.")
+        with house.database.read() as tx:
+            assert [row.subnet for row in networks.listing(tx, "team1")] == ["10.212.7.0/24"]
+
+
+CHOSEN, OPEN = PortSpec(443, host_port=20500), PortSpec(80)
+
+
+def test_a_host_port_that_a_stranger_has_is_passed_over(house: House) -> None:
+    house.backend.occupied_ports |= {20000, 20001}
+    ident = house.create(ports=(OPEN, CHOSEN))
+    published = {port.port: port.host_port for port in house.until(ident, Phase.RUNNING).ports}
+    assert published == {80: 20002, 443: 20500}
+    assert house.on_engine() == [ident]
+
+
+@pytest.mark.parametrize("port", [CHOSEN, OPEN], ids=["its owner chose it", "it has run with it"])
+def test_a_host_port_that_cannot_move_is_an_error_that_says_so(house: House, port: PortSpec) -> None:
+    if port is CHOSEN:
+        house.backend.occupied_ports.add(20500)
+        ident = house.create(ports=(port,))
+    else:
+        ident = house.create(ports=(port,))
+        house.until(ident, Phase.RUNNING)
+        house.ask_for(ident, RunState.STOPPED)
+        house.until(ident, Phase.STOPPED)
+        house.backend.occupied_ports.add(20000)
+        house.ask_for(ident, RunState.RUNNING)
+    house.until(ident, Phase.ERROR, "port is already allocated")
+    assert house.calls("remove") == 0
+
+
+@pytest.mark.parametrize("before", ["never made", "made before"])
+def test_a_create_that_broke_off_is_completed_before_the_start(house: House, before: str) -> None:
+    """Where the answer is lost nobody knows whether files and further networks have come with it."""
+    ident, made = "", 0
+    if before == "made before":
+        ident, made = house.create(restart=RestartPolicy(Restart.ALWAYS)), 1
+        house.until(ident, Phase.RUNNING)
+    house.backend.faults.lose_reply("create")
+    if made:
+        house.backend.vanish(house.name(ident))
+    else:
+        ident = house.create()
+    wait_until(lambda: house.calls("start") == made + 1, "it is started")
+    asked = [call.method for call in house.backend.calls if call.method in ("create", "start")]
+    assert asked == ["create", "start"] * made + ["create", "create", "start"]
 
 
 def test_an_engine_that_is_away_delays_and_says_so(house: House) -> None:
@@ -99,6 +173,17 @@ def test_the_stream_of_events_breaks_and_nothing_is_missed(house: House) -> None
     assert house.until(ident, Phase.STOPPED).exit_code == 5
 
 
+def test_a_database_that_fails_while_work_is_taken_costs_no_worker(house: House, caplog: Any) -> None:
+    refuse = "BEFORE UPDATE OF lease_owner ON objects BEGIN SELECT RAISE(ABORT, 'the disk is full'); END"
+    with house.database.write() as tx:
+        tx.execute(text(f"CREATE TRIGGER full_disk {refuse}"))
+    ident = house.create()
+    wait_until(lambda: "conductor.dispatch_failed" in caplog.text, "work could not be taken")
+    with house.database.write() as tx:
+        tx.execute(text("DROP TRIGGER full_disk"))
+    house.until(ident, Phase.RUNNING)
+
+
 def test_a_thousand_wake_ups_are_few_looks(house: House) -> None:
     ident = house.create()
     house.until(ident, Phase.RUNNING)
@@ -161,6 +246,64 @@ def test_slow_pulls_of_one_project_leave_workers_to_others(house: House) -> None
         house.until(ident, Phase.RUNNING)
 
 
+def test_slow_pulls_of_many_projects_leave_workers_to_others(house: House) -> None:
+    house.backend.registry["slow:1"] = RegistryImage()
+    most = house.settings.engine.workers // 2
+    images = Images(house.database, house.backend, most)
+    gates = [house.backend.faults.hang("pull") for _ in range(most)]
+    with ThreadPoolExecutor(most) as many:
+        pulls = [many.submit(images.resolve, f"team{at % 4}", ContainerSpec("slow:1"), None) for at in range(most)]
+        for gate in gates:
+            assert gate.reached.wait(10)
+        with pytest.raises(Temporary, match=f"cannot pull slow:1 yet: {most} pulls are under way"):
+            images.resolve("another", ContainerSpec("slow:1"), None)
+        house.backend.faults.heal()
+        assert len({pull.result(10) for pull in pulls}) == 1
+
+
+def run_all(house: House, team: str, count: int, **fields: Any) -> list[str]:
+    idents = [house.create(team, f"{team}-{number}", **fields) for number in range(count)]
+    for ident in idents:
+        house.until(ident, Phase.RUNNING)
+    return idents
+
+
+@pytest.mark.parametrize(("timeout", "held"), [(10, 8), (300, 3)])
+def test_slow_stops_of_one_project_leave_workers_to_others(tmp_path: Path, timeout: int, held: int) -> None:
+    with running(House(tmp_path, workers=16)) as house:
+        slow = run_all(house, "team1", 10)
+        gates = [house.backend.faults.hang("stop") for _ in range(held)]
+        for ident in slow:
+            house.ask_for(ident, RunState.STOPPED, timeout)
+        for gate in gates:
+            assert gate.reached.wait(10)
+        (other,) = run_all(house, "team2", 1)
+        house.delete(other)
+        wait_until(lambda: house.object(other) is None, "the other is gone")
+        assert house.calls("stop") == held
+        house.backend.faults.heal()
+        for ident in slow:
+            house.until(ident, Phase.STOPPED)
+
+
+def test_deletions_and_evictions_do_not_wait_for_busy_workers(tmp_path: Path) -> None:
+    teams = {**HALVES, "team3": Limit(0, None, None)}
+    with running(House(tmp_path, teams=teams, workers=2)) as house:
+        mine, (doomed,) = run_all(house, "team1", 1), run_all(house, "team3", 1)
+        borrowers = run_all(house, "team2", 14)
+        gates = [house.backend.faults.hang("stop") for _ in range(2)]
+        for ident in (mine[0], borrowers[0]):
+            house.ask_for(ident, RunState.STOPPED)
+        for gate in gates:
+            assert gate.reached.wait(10)
+        house.delete(doomed)
+        wait_until(lambda: house.object(doomed) is None, "one is deleted")
+        for number in range(2):
+            house.create("team1", f"owner{number}")
+        wait_until(lambda: house.used("team2") == 13, "one has left")
+        house.backend.faults.heal()
+
+
 def test_a_pull_ends_when_the_container_is_to_be_deleted(house: House) -> None:
     house.backend.registry["slow:1"] = RegistryImage()
     gate = house.backend.faults.hang("pull")
@@ -208,6 +351,24 @@ def test_a_housekeeper_that_hangs_costs_nobody_its_lease(tmp_path: Path) -> None
         assert house.calls("observe") == 1, "nobody took it up a second time"
         gate.release()
         house.until(ident, Phase.RUNNING)
+
+
+def test_leases_are_renewed_again_after_whatever_went_wrong(tmp_path: Path, caplog: Any) -> None:
+    with running(House(tmp_path, lease_seconds=0.8)) as house:
+        gates = [house.backend.faults.hang("start") for _ in range(2)]
+        house.create(name="first")
+        assert gates[0].reached.wait(10)
+        renewal = "BEFORE UPDATE OF lease_until ON objects WHEN NEW.lease_token = OLD.lease_token"
+        with house.database.write() as tx:
+            tx.execute(text(f"CREATE TRIGGER broken {renewal} BEGIN SELECT RAISE(ABORT, 'it is broken'); END"))
+        wait_until(lambda: "leases.failed" in caplog.text, "a lease could not be renewed")
+        with house.database.write() as tx:
+            tx.execute(text("DROP TRIGGER broken"))
+        ident = house.create(name="second")
+        assert gates[1].reached.wait(10)
+        token, until = house.lease(ident)
+        wait_until(lambda: house.lease(ident)[1] > until, "its lease lasts longer")
+        assert house.lease(ident)[0] == token, "renewed, not taken again"
 
 
 def test_one_that_was_renamed_behind_us_does_not_stay_beside_its_successor(tmp_path: Path) -> None:

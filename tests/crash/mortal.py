@@ -1,23 +1,25 @@
 """A server that is killed at a chosen moment: the real API and the real conductor on the real engine, in one process.
 
-A moment lies before and after each call of the engine and each commit. `python -m` is not used: the process is forked
-from a server that has everything imported, so that each death costs little.
+A moment lies before and after each request to the engine and each commit. `python -m` is not used: the process is
+forked from a server that has everything imported, so that each death costs little.
 """
 
 import os
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+import requests
 from sqlalchemy import Connection
 from starlette.testclient import TestClient
 
 from jeroboam.api.app import create_app
 from jeroboam.api.services import Services
-from jeroboam.backends.docker import DockerBackend
+from jeroboam.backends.docker import Deadlines, DockerBackend
+from jeroboam.backends.docker.wire import Wire
 from jeroboam.conductor import owner
 from jeroboam.conductor.containers import ContainerController
 from jeroboam.conductor.secrets import CredentialStore, SecretBox
@@ -45,25 +47,16 @@ class Killer:
             os.kill(os.getpid(), signal.SIGKILL)
 
 
-class MortalBackend:
-    """The real backend with a moment before and after each call."""
+class MortalWire(Wire):
+    """The real wire with a moment before and after each request: one call of the backend may send several."""
 
-    def __init__(self, backend: DockerBackend, killer: Killer) -> None:
-        self._backend = backend
-        self._killer = killer
+    killer = Killer(0)
 
-    def __getattr__(self, name: str) -> Any:
-        found = getattr(self._backend, name)
-        return self._between(found) if callable(found) else found
-
-    def _between(self, call: Callable[..., Any]) -> Callable[..., Any]:
-        def wrapped(*args: Any, **named: Any) -> Any:
-            self._killer.moment()
-            answer = call(*args, **named)
-            self._killer.moment()
-            return answer
-
-        return wrapped
+    def _send(self, *args: Any, **named: Any) -> requests.Response:
+        self.killer.moment()
+        answer = super()._send(*args, **named)
+        self.killer.moment()
+        return answer
 
 
 class MortalDatabase(Database):
@@ -118,13 +111,12 @@ def live(house: House, at: int, request: tuple[str, str, dict[str, Any] | None])
     """One request, and the conductor's work on it until nothing is due: as far as the killer lets it come."""
     killer = Killer(0)
     database = MortalDatabase(house.settings.database_url, killer)
-    real = DockerBackend("engine", house.engine, database.installation)
-    backend: Any = MortalBackend(real, killer)
+    backend = DockerBackend("engine", house.engine, database.installation)
+    backend._wire = wire = MortalWire(house.engine, None, Deadlines(), 1)
     box = SecretBox.at(house.settings.data / "secret.key")
     controller = ContainerController(database, backend, house.settings, CredentialStore(database, box), time.time)
     with app_of(house, database, backend) as client:
-        database.killer = killer = Killer(at)
-        backend._killer = killer
+        database.killer = wire.killer = Killer(at)
         method, path, body = request
         answer = client.request(method, path, json=body)
         assert answer.status_code in (202, 204), answer.text

@@ -1,5 +1,6 @@
 """kill -9 between any two steps of a create and of a delete, then a restart: one container or none, and its charge."""
 
+import base64
 import multiprocessing
 import signal
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ from jeroboam.backends.docker import DockerBackend
 from jeroboam.conductor.main import Conductor
 from jeroboam.conductor.secrets import SecretBox
 from jeroboam.model.container import Phase
+from jeroboam.model.names import container_name
 from jeroboam.quota.invariants import check
 from jeroboam.quota.tree import Limit
 from jeroboam.settings import Settings
@@ -25,7 +27,8 @@ from tests.engine import Engine, wait_until
 pytestmark = pytest.mark.engine
 
 COMMAND = ["sh", "-c", "trap 'exit 0' TERM; while :; do sleep 1; done"]
-MOST_MOMENTS = 60
+MOST_MOMENTS = 80
+GREETING = b"hello"
 
 processes = multiprocessing.get_context("forkserver")
 
@@ -92,6 +95,10 @@ class Restarted:
             )[1],
             f"{count} containers run",
         )
+        for obj in self.objects():
+            name = container_name(self.database.installation, obj.id)
+            assert self.backend.get_archive(name, "/greeting", 10_000).stat["size"] == len(GREETING)
+            assert sorted(a.network for a in obj.status.addresses) == ["back", "front"]
         on_engine = sorted(summary.object_id for summary in self.backend.containers())
         assert on_engine == sorted(obj.id for obj in self.objects())
         with self.database.read() as tx:
@@ -100,8 +107,21 @@ class Restarted:
             assert tree.nodes[mortal.PROJECT].used.get("containers", 0) == count
 
 
+def a_body(image: str) -> dict[str, Any]:
+    """With what an engine takes several requests for: a file, and a second network."""
+    return {
+        "name": "web",
+        "image": image,
+        "command": COMMAND,
+        "cpu": 0.1,
+        "memory": "16",
+        "mounts": [{"type": "bind", "destination": "/greeting", "source": base64.b64encode(GREETING).decode()}],
+        "nets": [{"network": "front"}, {"network": "back"}],
+    }
+
+
 def test_create_killed_anywhere(house: mortal.House, image: str) -> None:
-    body = {"name": "web", "image": image, "command": COMMAND, "cpu": 0.1, "memory": "16"}
+    body = a_body(image)
     for at in range(1, MOST_MOMENTS):
         killed = die(house, at, ("POST", "/container/v1/containers?run=true", body))
         with Restarted(house) as restarted:
@@ -118,7 +138,7 @@ def test_create_killed_anywhere(house: mortal.House, image: str) -> None:
 
 
 def test_delete_killed_anywhere(house: mortal.House, image: str) -> None:
-    body = {"name": "web", "image": image, "command": COMMAND, "cpu": 0.1, "memory": "16"}
+    body = a_body(image)
     for at in range(1, MOST_MOMENTS):
         with Restarted(house) as restarted:
             obj = restarted.client.post("/container/v1/containers?run=true", json=body).json()

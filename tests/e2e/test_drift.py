@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from jeroboam.model.names import container_name
+from jeroboam.model.names import LABEL_PROJECT, container_name
 from tests.e2e.house import House
 from tests.e2e.people import LASTING, Person
 
@@ -76,6 +76,19 @@ def test_other_limits_are_set_back(house: House, team1: Person) -> None:
     house.docker.pause(there)
     house.docker.unpause(there)
     house.until(lambda: house.inspect(made["uuid"])["HostConfig"]["Memory"] == 16 << 20, "the memory is as declared")
+
+
+def test_a_network_that_was_pruned_is_made_anew(house: House, team1: Person) -> None:
+    made = house.make(team1)
+    team1.containers.stop(made["uuid"], timeout=1)
+    house.until_status(team1, made["uuid"], "Stopped")
+    (network,) = house.inspect(made["uuid"])["NetworkSettings"]["Networks"]
+    label = f"{LABEL_PROJECT}={team1.project_id}"
+    assert network in house.docker.prune_networks(filters={"label": label})["NetworksDeleted"]
+    team1.containers.start(made["uuid"])
+    house.until_status(team1, made["uuid"], "Running")
+    fresh = house.make(team1)
+    assert set(house.inspect(fresh["uuid"])["NetworkSettings"]["Networks"]) == {network}
 
 
 @pytest.fixture

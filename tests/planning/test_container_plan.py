@@ -11,6 +11,7 @@ from jeroboam.model.container import (
     ContainerStatus,
     HealthCheck,
     Intent,
+    NetworkSpec,
     Restart,
     RestartPolicy,
     RunState,
@@ -56,6 +57,7 @@ def with_intent(state: RunState, **changes: object) -> ContainerSpec:
 
 ALWAYS = with_intent(RunState.RUNNING, restart=RestartPolicy(Restart.ALWAYS))
 STOPPED = with_intent(RunState.STOPPED)
+CREATED = with_intent(RunState.CREATED)
 PAUSED = with_intent(RunState.PAUSED)
 RESTART = replace(SPEC, intent=Intent(RunState.RUNNING, revision=2, restart=True))
 ASKED = replace(SPEC, intent=Intent(RunState.RUNNING, revision=2, asked_at=500.0))
@@ -63,10 +65,14 @@ PATIENT = replace(SPEC, intent=Intent(RunState.RUNNING, revision=2, timeout=300)
 WAITING = Charge(Hold.WAITING, "wait")
 LEAVING = Charge(evict_at=NOW + 30)
 DUE = Charge(evict_at=NOW)
+REST = steps.Rest()
+LEAVE = steps.Stop(10, leaving=True)
 
 CASES: list[tuple[str, Desired, Observed | None, Step]] = [
     ("never made", desired(made=False), None, steps.Create()),
     ("made, to be started", desired(), seen(State.CREATED), steps.Start()),
+    ("made half, or whole without our knowing", desired(made=False), seen(State.CREATED), steps.Create()),
+    ("made half, and not to be started", desired(CREATED, made=False), seen(State.CREATED, CREATED), steps.Create()),
     ("runs: the ask is carried out", desired(), seen(State.RUNNING), steps.Fulfilled()),
     ("runs and that is known", desired(done=2), seen(State.RUNNING), steps.Rest()),
     ("ended by itself", desired(done=2), seen(State.EXITED), steps.Rest()),
@@ -100,6 +106,9 @@ CASES: list[tuple[str, Desired, Observed | None, Step]] = [
         steps.Remove(again=True, drifted=True),
     ),
     ("memory changed", desired(done=2), seen(State.RUNNING, memory=1), steps.Update(SPEC.memory, SPEC.vcpus)),
+    ("memory changed, and is to stop", desired(STOPPED), seen(State.RUNNING, STOPPED, memory=1), steps.Stop(10)),
+    ("memory refused", replace(desired(), limits_refused="no"), seen(State.CREATED, memory=1), steps.Start()),
+    ("memory refused, at rest", replace(desired(done=2), limits_refused="no"), seen(State.RUNNING, memory=1), REST),
     ("made from another definition", desired(done=2), seen(State.RUNNING, definition="old"), steps.Remove(again=True)),
     ("renamed", replace(desired(done=2), name="db"), seen(State.RUNNING), steps.Rejoin()),
     (
@@ -109,10 +118,10 @@ CASES: list[tuple[str, Desired, Observed | None, Step]] = [
         steps.AutoRemove(),
     ),
     ("waits for quota", desired(made=False, charge=WAITING), None, steps.Rest()),
-    ("waits for quota, came back running", desired(charge=WAITING), seen(State.RUNNING), steps.Stop(10)),
+    ("waits for quota, came back running", desired(charge=WAITING), seen(State.RUNNING), LEAVE),
     ("leaves later", desired(done=2, charge=LEAVING), seen(State.RUNNING), steps.Rest()),
-    ("leaves now", desired(done=2, charge=DUE), seen(State.RUNNING), steps.Stop(10)),
-    ("leaves now, and not as slowly as it likes", desired(PATIENT, charge=DUE), seen(State.RUNNING), steps.Stop(10)),
+    ("leaves now", desired(done=2, charge=DUE), seen(State.RUNNING), LEAVE),
+    ("leaves now, and not as slowly as it likes", desired(PATIENT, charge=DUE), seen(State.RUNNING), LEAVE),
     ("leaves now, stands still", desired(done=2, charge=DUE), seen(State.EXITED), steps.Evict()),
     ("leaves now, was never made", desired(made=False, charge=DUE), None, steps.Evict()),
     ("evicted", desired(charge=Charge(Hold.EVICTED)), seen(State.EXITED), steps.Rest()),
@@ -132,6 +141,14 @@ def test_an_ask_changes_no_definition_but_a_command_does() -> None:
     assert definition_digest(SPEC) == definition_digest(replace(STOPPED, memory=7, vcpus=7))
     assert definition_digest(SPEC) != definition_digest(replace(SPEC, command=("true",)))
     assert definition_digest(SPEC) != definition_digest(replace(SPEC, rebuild=1))
+
+
+def test_networks_are_joined_and_left_as_long_as_there_is_one() -> None:
+    without, other, both = (
+        definition_digest(replace(SPEC, networks=networks))
+        for networks in ((), (NetworkSpec("back"),), (NetworkSpec(), NetworkSpec("back")))
+    )
+    assert definition_digest(SPEC) == other == both != without
 
 
 def test_what_is_as_by_default_is_no_part_of_a_digest() -> None:

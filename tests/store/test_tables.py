@@ -100,12 +100,28 @@ def test_subnets_do_not_overlap_after_the_prefix_or_the_range_changed(db: Databa
 def test_a_network_moves_to_the_next_free_subnet_and_round_the_range(db: Database) -> None:
     with db.write() as tx:
         first, second = (networks.ensure(tx, "p1", name, RANGE, 24) for name in ("n1", "n2"))
-        moved = [networks.renumber(tx, "p1", "n1", RANGE, 24) for _ in range(3)]
+        moved = [networks.renumber(tx, "p1", "n1", f"10.0.{at}.0/24", RANGE, 24) for at in (0, 2, 3)]
         assert [row.subnet for row in moved] == ["10.0.2.0/24", "10.0.3.0/24", "10.0.0.0/24"]
         assert networks.get(tx, first.id) == moved[-1]
         assert networks.get(tx, second.id) == second
         with pytest.raises(Conflict, match=r"cannot move the network .n1. from 10\.0\.0\.0/24: all /24 subnets"):
-            networks.renumber(tx, "p1", "n1", IPv4Network("10.0.0.0/23"), 24)
+            networks.renumber(tx, "p1", "n1", "10.0.0.0/24", IPv4Network("10.0.0.0/23"), 24)
+
+
+def test_a_network_that_somebody_else_has_moved_meanwhile_stays(db: Database) -> None:
+    with db.write() as tx:
+        networks.ensure(tx, "p1", "n1", RANGE, 24)
+        moved = [networks.renumber(tx, "p1", "n1", "10.0.0.0/24", RANGE, 24).subnet for _ in range(3)]
+    assert moved == ["10.0.1.0/24"] * 3
+
+
+def test_what_the_engine_has_counts_and_who_was_to_have_it_moves_on(db: Database) -> None:
+    with db.write() as tx:
+        for name in ("n1", "n2"):
+            networks.ensure(tx, "p1", name, RANGE, 24)
+        networks.found_with(tx, "p1", "n1", "10.0.1.0/24", RANGE, 24)
+        networks.found_with(tx, "p1", "n1", "10.0.1.0/24", RANGE, 24)
+        assert [row.subnet for row in networks.listing(tx, "p1")] == ["10.0.1.0/24", "10.0.2.0/24"]
 
 
 # ports
@@ -233,3 +249,22 @@ def test_audit_newest_first(db: Database) -> None:
         assert [e.at for e in audit.listing(tx, None)] == [3.0, 2.0, 1.0]
         assert [e.at for e in audit.listing(tx, {"a"}, limit=1)] == [3.0]
         assert audit.listing(tx, {"b"}) == [Entry(actor, "b", "limits", {"vcpus": 1}, {"vcpus": 2}, 2.0, 2)]
+
+
+def test_ports_that_nobody_chose_move_to_the_next_free_and_round_the_range(db: Database) -> None:
+    one, two = an_object(), an_object()
+    wanted = [PortSpec(80), PortSpec(53, "udp"), PortSpec(443, host_port=103)]
+    with db.write() as tx:
+        for obj in (one, two):
+            objects.insert(tx, obj, None)
+        ports.allocate(tx, one.id, "p1", wanted, 100, 103)
+        ports.allocate(tx, two.id, "p1", [PortSpec(80)], 100, 103)
+        seen = []
+        for _ in range(3):
+            assert ports.move(tx, one.id, wanted, 100, 103)
+            seen.append({spec.port: host for spec, host in ports.of(tx, one.id)})
+        assert [[at[80], at[53], at[443]] for at in seen] == [[102, 101, 103], [100, 102, 103], [102, 103, 103]]
+        assert not ports.move(tx, two.id, [PortSpec(80, host_port=101)], 100, 103)
+        ports.allocate(tx, two.id, "p1", [PortSpec(81)], 100, 103)
+        with pytest.raises(Conflict, match="all tcp host ports from 100 to 103 are in use"):
+            ports.move(tx, one.id, wanted, 100, 103)

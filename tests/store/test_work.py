@@ -1,13 +1,16 @@
 from dataclasses import replace
 
+import pytest
 from sqlalchemy import text
 
 from jeroboam.model import container
 from jeroboam.model.container import ContainerStatus, Phase
+from jeroboam.quota.tree import Limit
 from jeroboam.store import objects, work
 from jeroboam.store.database import Database
 from jeroboam.store.work import Work
 from tests.store.build import Container, an_object
+from tests.store.cloud import a_cloud, ask
 
 RUNNING = ContainerStatus(phase=Phase.RUNNING)
 
@@ -40,6 +43,34 @@ def test_takes_what_is_due_longest_due_first_and_no_more_than_asked(db: Database
     assert {item.object.id for item in work.take(db, "a", 2, 5.0, 10.0)} == {early.id, late.id}
     assert [item.object.id for item in work.take(db, "b", 9, 5.0, 10.0)] == [later.id]
     assert work.take(db, "c", 9, 5.0, 10.0) == []
+
+
+def test_no_project_gets_more_than_its_share(db: Database) -> None:
+    greedy = [an_object(at=float(at), project="greedy") for at in range(1, 7)]
+    modest = [an_object(at=float(at), project="modest") for at in range(7, 9)]
+    stored(db, *greedy, *modest)
+    first = work.take(db, "a", 4, 10.0, 10.0, share=3)
+    assert {item.object.id for item in first} == {obj.id for obj in [*greedy[:3], modest[0]]}
+    assert [item.object.id for item in work.take(db, "a", 4, 11.0, 10.0, share=3)] == [modest[1].id]
+    assert work.take(db, "a", 4, 12.0, 10.0, share=3) == []
+    assert finish(db, next(item for item in first if item.object.id == greedy[0].id), 13.0)
+    assert [item.object.id for item in work.take(db, "a", 4, 13.0, 10.0, share=3)] == [greedy[3].id]
+    assert len(work.take(db, "b", 4, 14.0, 10.0, share=3)) == 2, "each owner has workers of its own"
+
+
+def test_who_is_to_leave_is_urgent_whatever_its_project_has_in_hand(db: Database) -> None:
+    lent, plain, dying = (an_object(name, "team2", float(at)) for at, name in enumerate(("lent", "plain", "dying"), 2))
+    with db.write() as tx:
+        a_cloud(tx, {"team1": Limit(1, None, None), "team2": Limit(0, None, None)}, org=1, grace=5.0)
+        claim, _ = ask(tx, "team2", object_id=lent.id)
+        objects.insert(tx, lent, claim)
+        objects.insert(tx, plain, None)
+        objects.insert(tx, replace(dying, deleting=4.5), None)
+        _, decision = ask(tx, "team1")
+        assert decision.outcome == "reclaiming"
+    taken = [work.take(db, "a", 9, 5.0, 10.0, share=share, urgent=True) for share in (0, 9)]
+    assert [[item.object.name for item in items] for items in taken] == [["lent"], ["dying"]]
+    assert [item.object.name for item in work.take(db, "a", 9, 5.0, 10.0, share=9)] == ["plain"]
 
 
 def test_a_lease_that_ran_out_is_taken_over_and_the_zombie_writes_nothing(db: Database) -> None:
@@ -178,10 +209,11 @@ def test_an_object_that_was_removed_under_a_lease_takes_no_status(db: Database) 
         assert objects.find(tx, obj.id) is None
 
 
-def test_an_object_that_cannot_be_read_keeps_nobody_waiting(db: Database) -> None:
+@pytest.mark.parametrize("what", ['status = \'{"phase": "Unheard of"}\'', "kind = 'zeppelin'"])
+def test_an_object_that_cannot_be_read_keeps_nobody_waiting(db: Database, what: str) -> None:
     poison, sound = an_object(at=1.0), an_object(at=2.0)
     stored(db, poison, sound)
     with db.write() as tx:
-        tx.execute(text('UPDATE objects SET status = \'{"phase": "Unheard of"}\' WHERE id = :id'), {"id": poison.id})
+        tx.execute(text(f"UPDATE objects SET {what} WHERE id = :id"), {"id": poison.id})
     assert take_one(db, 3.0, lease=10.0).object == sound
     assert next_wake(db) == 13.0

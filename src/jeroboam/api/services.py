@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Protocol
 
+from jeroboam.api.cores import Cores
 from jeroboam.backends.base import Backend
 from jeroboam.conductor.secrets import SecretBox
 from jeroboam.identity.policy import Policy
@@ -45,3 +46,7 @@ class Services:
     def admissions(self) -> Admissions:
         """Requests of this process that come at once share a commit."""
         return Admissions(self.database)
+
+    @cached_property
+    def cores(self) -> Cores:
+        return Cores(self.backend)

@@ -142,6 +142,12 @@ class Network:
 
 
 @dataclass(frozen=True, slots=True)
+class Volume:
+    name: str
+    labels: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
 class ExecResult:
     """`output` is stdout and stderr as the engine interleaves them."""
 
@@ -202,6 +208,9 @@ class Backend(Protocol):
         ...
 
     def capacity(self) -> Capacity: ...
+    def clock(self) -> float:
+        """What the engine's clock shows, which its events and containers bear: seconds since the epoch."""
+        ...
 
     # images
     def image_id(self, reference: str) -> str | None:
@@ -233,8 +242,8 @@ class Backend(Protocol):
         ...
 
     def start(self, name: str) -> None:
-        """Idempotent. Raises Missing, WrongState (paused), Taken (a port, an address), NetworkMissing, Permanent with
-        the engine's words (say, command not found).
+        """Idempotent. Raises Missing, WrongState (paused), PortTaken, Taken (an address), NetworkMissing, Permanent
+        with the engine's words (say, command not found).
         """
         ...
 
@@ -266,7 +275,8 @@ class Backend(Protocol):
     def connect(self, name: str, attachment: NetworkAttachment) -> None:
         """Joins a network; where it is joined already under other aliases or another address it is joined anew.
 
-        So it is where the network was removed and made again. Raises Missing, NetworkMissing, NotOurs, Taken.
+        So it is where the network was removed and made again. Raises Missing, NetworkMissing, NotOurs, Taken, and
+        Permanent where the container was made without any network.
         """
         ...
 
@@ -331,8 +341,8 @@ class Backend(Protocol):
     def put_archive(self, name: str, path: str, data: bytes) -> None: ...
 
     # networks and volumes
-    def ensure_network(self, name: str, subnet: str, labels: Mapping[str, str]) -> None:
-        """Idempotent. Raises NotOurs, Taken (the subnet is in use), Permanent (it exists with another subnet)."""
+    def ensure_network(self, name: str, subnet: str, labels: Mapping[str, str]) -> str:
+        """The subnet that it has: one that exists keeps its own. Idempotent. Raises NotOurs, Taken, Permanent."""
         ...
 
     def remove_network(self, name: str) -> None:
@@ -348,7 +358,7 @@ class Backend(Protocol):
         """Idempotent. Raises Temporary while a container uses it."""
         ...
 
-    def volumes(self) -> list[str]: ...
+    def volumes(self) -> list[Volume]: ...
 
     # hearing of changes
     def events(self, since: float | None) -> EventStream:

@@ -41,5 +41,9 @@ class Taken(Permanent):
     """A host port, an address or a subnet is in use by something else: another one has to be chosen."""
 
 
+class PortTaken(Taken):
+    """A host port is in use, by a container or by any process of the engine's machine."""
+
+
 class NetworkMissing(Permanent):
     """A network that the container hangs on is gone: `ensure_network` and then `connect` mend it."""

@@ -1,21 +1,23 @@
 """Taking one step on the engine. Every step is idempotent: after a crash it is taken again."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 
 from sqlalchemy import Connection
 
 from jeroboam.backends.base import Backend, PullProgress
-from jeroboam.backends.errors import BackendError, Taken, Temporary
+from jeroboam.backends.errors import BackendError, Missing, NetworkMissing, Permanent, PortTaken, Taken, Temporary
+from jeroboam.conductor.bounds import Bound
 from jeroboam.conductor.definitions import Definitions, Surroundings
 from jeroboam.conductor.images import Images
 from jeroboam.conductor.secrets import CredentialStore
-from jeroboam.conductor.turn import Turn
+from jeroboam.conductor.turn import LeaseLost, Turn
 from jeroboam.model import names
-from jeroboam.model.container import RunState
+from jeroboam.model.container import ContainerStatus, RunState
 from jeroboam.model.events import EventType
-from jeroboam.model.observed import Observed
+from jeroboam.model.observed import Observed, State
 from jeroboam.planning import container as steps
 from jeroboam.planning.container import Step
 from jeroboam.planning.definition import definition_digest, networking_digest
@@ -23,6 +25,9 @@ from jeroboam.planning.report import drifted
 from jeroboam.settings import Settings
 from jeroboam.store import events, ledger, objects, work
 from jeroboam.store.database import Database
+
+STOPS_PER_PROJECT = 3
+"""At once, of those whose owner lets them take long."""
 
 
 class Actor:
@@ -40,7 +45,8 @@ class Actor:
         self._backend = backend
         self._credentials = credentials
         self._clock = clock
-        self._images = Images(database, backend)
+        self._images = Images(database, backend, max(1, settings.engine.workers // 2))
+        self._slow_stops = Bound("long stops", STOPS_PER_PROJECT, max(1, settings.engine.workers // 4))
         self._definitions = Definitions(database, settings)
         self._networks: set[str] = set()
         self._making_networks = threading.Lock()
@@ -54,6 +60,18 @@ class Actor:
 
     def act(self, turn: Turn, step: Step, seen: Observed | None) -> Observed | None:
         """Takes `step` and returns what the engine shows afterwards. Raises BackendError, Problem."""
+        try:
+            return self._take(turn, step, seen)
+        except NetworkMissing as error:
+            # Somebody has removed it: at the next try it is made anew, and joined.
+            self._networks.difference_update(self.around(turn).network_names)
+            turn.status = replace(turn.status, networking=None)
+            raise Temporary(f"{error}; it is made anew") from error
+        except PortTaken as error:
+            self._move_ports(turn, seen, error)
+            raise Temporary(f"{error}; the next one is tried") from error
+
+    def _take(self, turn: Turn, step: Step, seen: Observed | None) -> Observed | None:
         match step:
             case steps.Fulfilled():
                 turn.fulfilled()
@@ -81,17 +99,43 @@ class Actor:
                 if turn.obj.spec.intent.state is RunState.RUNNING:
                     turn.fulfilled()
             case steps.Restarting(timeout):
-                backend.restart(name, timeout)
+                with self._patience(turn, timeout):
+                    backend.restart(name, timeout)
                 turn.fulfilled()
             case steps.Stop(timeout):
-                backend.stop(name, timeout)
+                if step.leaving:
+                    self._note_redo(turn)
+                with self._patience(turn, timeout):
+                    backend.stop(name, timeout)
             case steps.Pause():
                 backend.pause(name)
             case steps.Unpause():
                 backend.unpause(name)
             case steps.Update(memory, vcpus):
-                backend.update(name, memory=memory, vcpus=vcpus)
+                self._update(turn, memory, vcpus)
         self._note_drift(turn, step, getattr(step, "drifted", False))
+
+    def _move_ports(self, turn: Turn, seen: Observed | None, error: PortTaken) -> None:
+        """Something past us has a host port. Only who never ran is made anew for it: others have files to lose."""
+        if seen is None or seen.state is not State.CREATED or not self._definitions.move_ports(turn.obj):
+            raise error
+        self._backend.remove(self.name(turn))
+        turn.status = replace(turn.status, definition=None)
+
+    def _update(self, turn: Turn, memory: int, vcpus: int) -> None:
+        """A refusal is told and ends nothing: it goes on with the limits that it has."""
+        try:
+            self._backend.update(self.name(turn), memory=memory, vcpus=vcpus)
+        except Missing:
+            raise
+        except Permanent as error:
+            turn.limits_refused = str(error)
+
+    def _patience(self, turn: Turn, timeout: int) -> AbstractContextManager[None]:
+        """Who may take long to stop holds a worker for so long: only few may at once."""
+        if timeout <= steps.LEAVE_SECONDS:
+            return nullcontext()
+        return self._slow_stops.hold(turn.obj.project_id, f"stop container {turn.obj.name}")
 
     def _note_drift(self, turn: Turn, step: Step, is_repair: bool) -> None:
         if not is_repair:
@@ -108,6 +152,7 @@ class Actor:
         image_id = self._images.resolve(obj.project_id, obj.spec, credentials, self._pull_progress(turn))
         around = self.around(turn)
         self._ensure_surroundings(turn, around)
+        self._note_unfinished(turn)
         try:
             seen = self._backend.create(self._definitions.definition(obj, image_id, around))
         except BackendError:
@@ -123,6 +168,22 @@ class Actor:
         )
         return seen
 
+    def _note_unfinished(self, turn: Turn) -> None:
+        """Where it was made before: whoever finds it after a crash must not take it for that one, whole."""
+        if turn.obj.status.definition is not None:
+            self._note(turn, replace(turn.status, definition=None))
+
+    def _note_redo(self, turn: Turn) -> None:
+        """If it may stay after all, whoever finds it stopped starts it again: its owner has not asked for the stop."""
+        self._note(turn, replace(turn.status, intent_done=0, redo_after=self._clock()))
+
+    def _note(self, turn: Turn, status: ContainerStatus) -> None:
+        """What has to be known before the engine is asked. Raises LeaseLost: then it is not to be asked at all."""
+        turn.status = status
+        with self._database.write() as tx:
+            if not work.progress(tx, turn.work, status, self._clock()):
+                raise LeaseLost(turn.obj.id)
+
     def around(self, turn: Turn) -> Surroundings:
         if turn.around is None:
             turn.around = self._definitions.surroundings(turn.obj)
@@ -137,21 +198,29 @@ class Actor:
             names.LABEL_INSTALLATION: self._database.installation,
             names.LABEL_PROJECT: turn.obj.project_id,
         }
-        for engine, subnet, project_name in around.networks:
-            self._ensure_network(turn, engine, subnet, {**labels, names.LABEL_NAME: project_name})
+        for engine, project_name in around.networks:
+            self._ensure_network(engine, project_name, labels)
+        # Its own volumes carry its id, so that what may be left of them is known from what a project keeps.
+        own = {mount.destination for mount in turn.obj.spec.volumes if mount.name is None}
         for binding in around.volumes:
-            self._backend.ensure_volume(binding.volume, labels)
+            whose = {names.LABEL_OBJECT: turn.obj.id} if binding.destination in own else {}
+            self._backend.ensure_volume(binding.volume, {**labels, **whose})
 
-    def _ensure_network(self, turn: Turn, engine: str, subnet: str, labels: dict[str, str]) -> None:
+    def _ensure_network(self, engine: str, name: str, labels: Mapping[str, str]) -> None:
         """One at a time: of two that make the same network the engine tells one that its subnet is taken."""
+        project_id = labels[names.LABEL_PROJECT]
         with self._making_networks:
             if engine in self._networks:
                 return
+            # Who waited for the lock reads where the one before has moved it.
+            subnet = self._definitions.subnet(project_id, name)
             try:
-                self._backend.ensure_network(engine, subnet, labels)
+                there = self._backend.ensure_network(engine, subnet, {**labels, names.LABEL_NAME: name})
             except Taken as error:
-                other = self._definitions.renumber(turn.obj.project_id, labels[names.LABEL_NAME])
+                other = self._definitions.renumber(project_id, name, subnet)
                 raise Temporary(f"{error}; {other} is tried next") from None
+            if there != subnet:
+                self._definitions.found_with(project_id, name, there)
             self._networks.add(engine)
 
     def _rejoin(self, turn: Turn, seen: Observed | None) -> None:

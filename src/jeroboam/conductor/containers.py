@@ -52,7 +52,7 @@ class ContainerController:
 
     def reconcile(self, item: Work) -> float:
         """Brings the object as far as it goes now; returns the time of the last look. Raises LeaseLost."""
-        turn = Turn.of(item)
+        turn = Turn.of(item, self._clock())
         try:
             self._advance(turn)
         except LeaseLost:
@@ -91,7 +91,8 @@ class ContainerController:
             status = replace(status, evicted_by=None)
         self._host = self._host or self._backend.capacity().host
         status = replace(status, host=self._host)
-        self._finish(turn, status, charge.evict_at or now + self._limits.resync_seconds, settled=True)
+        wake_at = charge.evict_at or now + self._limits.resync_seconds
+        self._finish(turn, status, wake_at, settled=not turn.limits_refused)
 
     def _stall(self, turn: Turn, code: str, message: str, *, permanent: bool = False) -> None:
         """Nothing is a dead end: what looks permanent is tried again too, only rarely."""
@@ -99,7 +100,7 @@ class ContainerController:
         status = failed(turn.status, code, message, now, permanent=permanent)
         wait = self._limits.resync_seconds if permanent else self._backoff(status.failures)
         log.warning("container.stalled", object=turn.obj.id, code=code, reason=message, retry_in=round(wait, 1))
-        self._finish(turn, status, min(now + wait, turn.charge.evict_at or now + wait))
+        self._finish(turn, status, _next_try(turn, now + wait))
 
     def _backoff(self, failures: int) -> float:
         return backoff(failures, self._limits.backoff_first, self._limits.backoff_cap, random.random())  # noqa: S311
@@ -131,11 +132,16 @@ class ContainerController:
 
     def _evict(self, turn: Turn, seen: Observed | None) -> None:
         """It stands still: credit its units, to the claimant first, and say why it left."""
-        claim, claimant, now = turn.work.claim, turn.charge.claimant, self._clock()
+        claim, now = turn.work.claim, self._clock()
         if claim is None:
             raise LeaseLost(turn.obj.id)
         networks = self._actor.network_names(turn, seen)
         with self._database.write() as tx:
+            turn.charge = charge_of(ledger.claim(tx, claim.id))
+            claimant, evict_at = turn.charge.claimant, turn.charge.evict_at
+            if evict_at is None or evict_at > now:
+                # While it was stopped the claimant withdrew, or gave it more time: it goes on.
+                return self._write(tx, turn, turn.status, now, now)
             ledger.evicted(tx, claim.id, now)
             turn.charge = Charge(Hold.EVICTED)
             if turn.obj.spec.quota.on_evict is OnEvict.REQUEUE:
@@ -171,6 +177,12 @@ class ContainerController:
                 ledger.release(tx, turn.work.claim.id, now)
             events.append(tx, turn.event(EventType.DELETED, "Deleted", {}, now))
             objects.remove(tx, obj.id)
+
+
+def _next_try(turn: Turn, at: float) -> float:
+    """`at`, or when the container has to leave: unless that is what failed, which waits as long as anything else."""
+    evict_at = turn.charge.evict_at
+    return at if evict_at is None or evict_at <= turn.began else min(at, evict_at)
 
 
 def _less(held: Mapping[str, int], spec: ContainerSpec) -> dict[str, int] | None:

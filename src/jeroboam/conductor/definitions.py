@@ -24,8 +24,8 @@ Container = Object[ContainerSpec, ContainerStatus]
 class Surroundings:
     """What a container needs around it, under the engine's names."""
 
-    networks: tuple[tuple[str, str, str], ...]
-    """(engine's name, subnet, project's name), in the order of the spec."""
+    networks: tuple[tuple[str, str], ...]
+    """(engine's name, project's name), in the order of the spec."""
     volumes: tuple[VolumeBinding, ...]
     ports: tuple[PortBinding, ...]
     links: tuple[tuple[str, str], ...]
@@ -34,7 +34,7 @@ class Surroundings:
 
     @property
     def network_names(self) -> Mapping[str, str]:
-        return {engine: project for engine, _, project in self.networks}
+        return dict(self.networks)
 
 
 class Definitions:
@@ -58,18 +58,35 @@ class Definitions:
                 link_environment=links[1],
             )
 
-    def renumber(self, project_id: str, network: str) -> str:
-        """Gives the project's network another subnet, and returns it: somebody else on the engine has the old one."""
+    def subnet(self, project_id: str, network: str) -> str:
+        """The subnet of the project's network, at this moment."""
+        with self._database.read() as tx:
+            return networks.named(tx, project_id, network).subnet
+
+    def renumber(self, project_id: str, network: str, tried: str) -> str:
+        """Gives the project's network another subnet than `tried`, which is taken on the engine, and returns it."""
         limits = self._settings.network
         with self._database.write() as tx:
-            return networks.renumber(tx, project_id, network, limits.range, limits.prefix).subnet
+            return networks.renumber(tx, project_id, network, tried, limits.range, limits.prefix).subnet
+
+    def found_with(self, project_id: str, network: str, subnet: str) -> None:
+        """Notes the subnet that the engine's network has."""
+        limits = self._settings.network
+        with self._database.write() as tx:
+            networks.found_with(tx, project_id, network, subnet, limits.range, limits.prefix)
+
+    def move_ports(self, obj: Container) -> bool:
+        """Another host port for each that its owner did not choose; whether there is such a one."""
+        low, high = self._settings.network.publish_ports
+        with self._database.write() as tx:
+            return ports.move(tx, obj.id, obj.spec.ports, low, high)
 
     def attachments(self, obj: Container, around: Surroundings) -> tuple[NetworkAttachment, ...]:
         """The container is found under its name, its id's first eight digits and its hostname."""
         aliases = tuple(dict.fromkeys(a for a in (obj.name, obj.id[:8], obj.spec.hostname) if a))
         return tuple(
             NetworkAttachment(engine, aliases, spec.ipv4, around.links)
-            for (engine, _, _), spec in zip(around.networks, obj.spec.networks, strict=True)
+            for (engine, _), spec in zip(around.networks, obj.spec.networks, strict=True)
         )
 
     def definition(self, obj: Container, image_id: str, around: Surroundings) -> Definition:
@@ -111,10 +128,10 @@ class Definitions:
             names.LABEL_DEFINITION: definition_digest(obj.spec),
         }
 
-    def _network(self, tx: Connection, project_id: str, spec: NetworkSpec) -> tuple[str, str, str]:
+    def _network(self, tx: Connection, project_id: str, spec: NetworkSpec) -> tuple[str, str]:
         limits = self._settings.network
         row = networks.ensure(tx, project_id, spec.network, limits.range, limits.prefix)
-        return names.network_name(self._database.installation, row.id), row.subnet, row.name
+        return names.network_name(self._database.installation, row.id), row.name
 
     def _volume(self, tx: Connection, obj: Container, mount: model.VolumeMount) -> VolumeBinding:
         if mount.name is None:

@@ -12,10 +12,9 @@ REMEMBERED = 10_000
 
 
 class Echoes:
-    """Thread-safe. Times are the engine's clock in the lines and ours in the looks: `slack` seconds cover the skew."""
+    """Thread-safe. All times are by our clock: who hears a line translates the engine's (`skew`)."""
 
-    def __init__(self, slack: float = 0.0) -> None:
-        self._slack = slack
+    def __init__(self) -> None:
         self._lock = threading.Lock()
         self._looked: OrderedDict[str, float] = OrderedDict()
         self._busy: dict[str, float] = {}
@@ -32,7 +31,7 @@ class Echoes:
             self._looked.move_to_end(object_id)
             if len(self._looked) > REMEMBERED:
                 self._looked.popitem(last=False)
-            return self._busy.pop(object_id, 0.0) > looked_at - self._slack
+            return self._busy.pop(object_id, 0.0) > looked_at
 
     def heard(self, object_id: str, at: float) -> bool:
         """Whether the line is news that somebody has to look at now."""
@@ -40,4 +39,12 @@ class Echoes:
             if object_id in self._busy:
                 self._busy[object_id] = max(self._busy[object_id], at)
                 return False
-            return at > self._looked.get(object_id, 0.0) - self._slack
+            return at > self._looked.get(object_id, 0.0)
+
+
+def skew(before: float, there: float, after: float) -> float:
+    """Seconds to add to the engine's times to have ours: `there` is its clock between our `before` and `after`.
+
+    0 where they may well be the same. Otherwise rather too much, so that news are never taken for an echo.
+    """
+    return 0.0 if before <= there <= after else after - there

@@ -1,21 +1,33 @@
 """What has to be looked after once a minute: history, reservations that end, leftovers on the engine, its size."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import structlog
 
 from jeroboam.backends.base import Backend
-from jeroboam.backends.errors import BackendError, Temporary
+from jeroboam.backends.errors import BackendError
 from jeroboam.model import names
 from jeroboam.model.quantities import CONTAINERS, MEMORY, VCPUS
 from jeroboam.settings import Settings
-from jeroboam.store import events, history, ledger, networks, objects
+from jeroboam.store import events, history, ledger, networks, objects, volumes
 from jeroboam.store.database import Database
 
 log = structlog.get_logger(__name__)
 
 EVENTS_KEPT = 7 * 86400.0
 """Seconds."""
+
+
+class _Strays:
+    """Things that nobody owns, by name, and since when. They are left alone for a while: the row may be on its way."""
+
+    def __init__(self) -> None:
+        self._since: dict[str, float] = {}
+
+    def old(self, found: Iterable[str], now: float, grace: float) -> list[str]:
+        """Those of `found` that were found for `grace` seconds."""
+        self._since = {name: self._since.get(name, now) for name in found}
+        return [name for name, since in self._since.items() if now - since >= grace]
 
 
 class Housekeeping:
@@ -26,13 +38,21 @@ class Housekeeping:
         self._backend = backend
         self._settings = settings
         self._clock = clock
-        self._strays: dict[str, float] = {}
-        self._idle_networks: dict[str, float] = {}
+        self._containers, self._networks, self._volumes, self._idle_networks = (_Strays() for _ in range(4))
 
     def run(self) -> None:
         # History first: the others may wait for the engine, and its minute has just begun.
-        ledger_chores = (self._history, self._capacity, self._reservations)
-        for chore in (*ledger_chores, self._orphans, self._unused_networks, self._old_events):
+        chores = (
+            self._history,
+            self._capacity,
+            self._reservations,
+            self._stray_containers,
+            self._unused_networks,
+            self._stray_networks,
+            self._stray_volumes,
+            self._old_events,
+        )
+        for chore in chores:
             try:
                 chore()
             except BackendError as error:
@@ -61,40 +81,54 @@ class Housekeeping:
         with self._database.write() as tx:
             ledger.due(tx, self._clock())
 
-    def _orphans(self) -> None:
-        """Containers with our label whose object is gone, or that somebody renamed, so that another takes their place.
-
-        Left alone for a while, in case the row is on its way.
-        """
-        now, found = self._clock(), {}
+    def _stray_containers(self) -> None:
+        """Containers of ours whose object is gone, or that somebody renamed, so that another takes their place."""
+        found = []
         for summary in self._backend.containers():
             name = names.container_name(self._database.installation, summary.object_id)
             with self._database.read() as tx:
                 if summary.name != name or objects.find(tx, summary.object_id) is None:
-                    found[summary.name] = self._strays.get(summary.name, now)
-        self._strays = found
-        for name, since in found.items():
-            if now - since >= self._settings.conductor.orphan_grace:
-                self._backend.remove(name)
-                log.warning("orphan.removed", container=name)
+                    found.append(summary.name)
+        self._remove(self._containers, found, self._backend.remove)
 
     def _unused_networks(self) -> None:
         """A network that no object of its project has used for a while is given back; it is made anew when needed."""
-        now, idle = self._clock(), {}
         with self._database.read() as tx:
-            unused = networks.unused(tx)
-        for row in unused:
-            idle[row.id] = self._idle_networks.get(row.id, now)
-            if now - idle[row.id] < self._settings.conductor.resync_seconds:
-                continue
+            unused = [row.id for row in networks.unused(tx)]
+        for ident in self._idle_networks.old(unused, self._clock(), self._settings.conductor.resync_seconds):
             with self._database.write() as tx:
-                if not networks.remove_if_unused(tx, row.id):
-                    continue
-            try:
-                self._backend.remove_network(names.network_name(self._database.installation, row.id))
-            except Temporary as error:
-                log.warning("network.still_used", network=row.id, reason=str(error))
-        self._idle_networks = idle
+                gone = networks.remove_if_unused(tx, ident)
+            if gone:
+                # What the engine keeps is a stray from now on.
+                self._try(self._backend.remove_network, names.network_name(self._database.installation, ident))
+
+    def _stray_networks(self) -> None:
+        """Networks of ours without a row: the engine was away, or we were killed, when the row went."""
+        there = [network.name for network in self._backend.networks()]
+        with self._database.read() as tx:
+            known = {names.network_name(self._database.installation, row.id) for row in networks.listing(tx, None)}
+        self._remove(self._networks, set(there) - known, self._backend.remove_network)
+
+    def _stray_volumes(self) -> None:
+        """Objects' own volumes without a row. A project's volumes hold what it wants to keep: never those."""
+        there = [volume.name for volume in self._backend.volumes() if names.LABEL_OBJECT in volume.labels]
+        with self._database.read() as tx:
+            known = {names.volume_name(self._database.installation, row.id) for row in volumes.listing(tx, None)}
+        self._remove(self._volumes, set(there) - known, self._backend.remove_volume)
+
+    def _remove(self, strays: _Strays, found: Iterable[str], remove: Callable[[str], None]) -> None:
+        for name in strays.old(found, self._clock(), self._settings.conductor.orphan_grace):
+            if self._try(remove, name):
+                log.warning("stray.removed", name=name)
+
+    def _try(self, remove: Callable[[str], None], name: str) -> bool:
+        """Whether it is gone: one that the engine keeps does not keep the others."""
+        try:
+            remove(name)
+        except BackendError as error:
+            log.warning("stray.kept", name=name, reason=str(error))
+            return False
+        return True
 
     def _old_events(self) -> None:
         with self._database.write() as tx:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from jeroboam.backends.base import Backend, Credentials, PullProgress
 from jeroboam.backends.errors import ImageDenied, ImageMissing, Temporary
+from jeroboam.conductor.bounds import Bound
 from jeroboam.model.container import ContainerSpec, PullPolicy
 from jeroboam.store import images as grants
 from jeroboam.store.database import Database
@@ -28,7 +29,9 @@ class Images:
     own credentials, before it runs it, even where the engine has it already.
     """
 
-    def __init__(self, database: Database, backend: Backend) -> None:
+    def __init__(self, database: Database, backend: Backend, most: int = 2 * PULLS_PER_PROJECT) -> None:
+        """`most`: pulls at once, of all projects."""
+        self._bound = Bound("pulls", PULLS_PER_PROJECT, most)
         self._database = database
         self._backend = backend
         self._lock = threading.Lock()
@@ -65,20 +68,16 @@ class Images:
 
     @contextmanager
     def _pulling(self, pull: _Pull, reference: str) -> Iterator[None]:
-        """While it lasts it holds a worker: a slow registry keeps those of its project waiting, and nobody else."""
+        """While it lasts it holds a worker: slow registries keep those of their projects waiting, and nobody else."""
         key = object()
-        with self._lock:
-            if sum(other.project_id == pull.project_id for other in self._pulls.values()) >= PULLS_PER_PROJECT:
-                raise Temporary(
-                    f"cannot pull {reference} yet: {PULLS_PER_PROJECT} pulls of the project are under way; "
-                    "it is tried again"
-                )
-            self._pulls[key] = pull
-        try:
-            yield
-        finally:
+        with self._bound.hold(pull.project_id, f"pull {reference}"):
             with self._lock:
-                del self._pulls[key]
+                self._pulls[key] = pull
+            try:
+                yield
+            finally:
+                with self._lock:
+                    del self._pulls[key]
 
     def _allowed(self, project_id: str, image_id: str) -> bool:
         if not self._known(image_id):

@@ -21,15 +21,16 @@ class Leases:
         self._seconds = seconds
         self._clock = clock
         self._lock = threading.Lock()
-        self._held: dict[str, tuple[Work, float]] = {}
+        # By token, too: where a lease ran out its object may be in hand a second time, under the next one.
+        self._held: dict[tuple[str, int], tuple[Work, float]] = {}
 
     def hold(self, item: Work) -> None:
         with self._lock:
-            self._held[item.object.id] = (item, self._clock() + self._seconds)
+            self._held[_key(item)] = (item, self._clock() + self._seconds)
 
     def drop(self, item: Work) -> None:
         with self._lock:
-            self._held.pop(item.object.id, None)
+            self._held.pop(_key(item), None)
 
     def renew(self) -> None:
         """Renews those that are more than half over: short work never costs a renewal."""
@@ -46,5 +47,9 @@ class Leases:
             return
         with self._lock:
             for item in kept:
-                if item.object.id in self._held:
-                    self._held[item.object.id] = (item, now + self._seconds)
+                if _key(item) in self._held:
+                    self._held[_key(item)] = (item, now + self._seconds)
+
+
+def _key(item: Work) -> tuple[str, int]:
+    return item.object.id, item.token

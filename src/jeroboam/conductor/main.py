@@ -16,6 +16,7 @@ from jeroboam.conductor.leases import Leases
 from jeroboam.conductor.secrets import CredentialStore, SecretBox
 from jeroboam.conductor.turn import LeaseLost
 from jeroboam.conductor.watcher import Watcher
+from jeroboam.conductor.workers import Workers
 from jeroboam.model.errors import Problem
 from jeroboam.settings import Settings
 from jeroboam.store import work
@@ -25,6 +26,8 @@ from jeroboam.store.work import Work
 log = structlog.get_logger(__name__)
 
 HOUSEKEEPING_SECONDS = 60.0
+URGENT_WORKERS = 4
+"""Beside all others, for what must not wait while those are busy: deletions, and who has to leave for somebody."""
 _PAST = 0.1
 """Seconds. Of two clocks one is always a little ahead: who waits for a minute must not wake before it."""
 
@@ -55,8 +58,10 @@ class Conductor:
         self._controller = ContainerController(database, backend, settings, credentials, clock)
         self._watcher = Watcher(database, backend, self._echoes, clock)
         self._housekeeping = Housekeeping(database, backend, settings, clock)
-        self._pool = ThreadPoolExecutor(settings.engine.workers, thread_name_prefix="worker")
-        self._free = threading.Semaphore(settings.engine.workers)
+        count = settings.engine.workers
+        self._pool = ThreadPoolExecutor(count + URGENT_WORKERS, thread_name_prefix="worker")
+        self._workers, self._urgent_workers = Workers(count), Workers(URGENT_WORKERS)
+        self._share = max(1, count // 2)
         self._stopping = threading.Event()
         self._dispatcher = threading.Thread(target=self._dispatch, name="dispatcher", daemon=True)
         self._keeper = threading.Thread(target=self._keep, name="keeper", daemon=True)
@@ -89,9 +94,8 @@ class Conductor:
         for thread in (self._dispatcher, self._keeper, self._housekeeper):
             thread.join(max(0.1, deadline - time.monotonic()))
         self._pool.shutdown(wait=False)
-        for _ in range(self._settings.engine.workers):
-            if not self._free.acquire(timeout=max(0.0, deadline - time.monotonic())):
-                break
+        self._workers.retire(deadline)
+        self._urgent_workers.retire(deadline)
 
     def _dispatch(self) -> None:
         seen = -1
@@ -115,28 +119,29 @@ class Conductor:
         now = self._clock()
         if due is None or due > now:
             return poll if due is None else min(poll, due - now)
-        workers = self._grab_workers()
-        if not workers:
-            return poll
-        items = work.take(self._database, self._owner, workers, now, self._settings.conductor.lease_seconds)
-        for _ in range(workers - len(items)):
-            self._free.release()
+        if count := self._workers.reserve():
+            return 0.0 if self._hand_out(self._workers, count, now, urgent=False) else poll
+        # All are busy, perhaps for long.
+        count = self._urgent_workers.reserve()
+        if not (count and self._hand_out(self._urgent_workers, count, now, urgent=True)):
+            self._workers.wait(poll)
+        return 0.0
+
+    def _hand_out(self, workers: Workers, count: int, now: float, *, urgent: bool) -> bool:
+        """Whether there was anything for these `count` workers. No project gets more than its share of all workers."""
+        seconds, items = self._settings.conductor.lease_seconds, list[Work]()
+        try:
+            items = work.take(self._database, self._owner, count, now, seconds, share=self._share, urgent=urgent)
+        finally:
+            # Whatever happened: a worker that is not given back is lost for ever.
+            workers.give_back(count - len(items))
         for item in items:
             self._leases.hold(item)
             self._echoes.begin(item.object.id)
-            self._pool.submit(self._work, item)
-        return 0.0 if items else poll
+            self._pool.submit(self._work, item, workers)
+        return bool(items)
 
-    def _grab_workers(self) -> int:
-        """Reserves every idle worker; waits a little where none is."""
-        if not self._free.acquire(timeout=self._settings.conductor.poll_seconds):
-            return 0
-        count = 1
-        while self._free.acquire(blocking=False):
-            count += 1
-        return count
-
-    def _work(self, item: Work) -> None:
+    def _work(self, item: Work, workers: Workers) -> None:
         looked_at = 0.0
         try:
             looked_at = self._controller.reconcile(item)
@@ -147,7 +152,7 @@ class Conductor:
             log.exception("reconcile.failed", object=item.object.id)
         finally:
             self._leases.drop(item)
-            self._free.release()
+            workers.give_back()
             if self._echoes.end(item.object.id, looked_at):
                 self._wake(item.object.id)
 
@@ -161,7 +166,10 @@ class Conductor:
     def _keep(self) -> None:
         """Leases, apart from all that may wait for the engine: work that takes long must not lose its lease to it."""
         while not self._stopping.is_set():
-            self._leases.renew()
+            try:
+                self._leases.renew()
+            except Exception:
+                log.exception("leases.failed")
             self._stopping.wait(min(self._settings.conductor.lease_seconds / 4, 5.0))
 
     def _keep_house(self) -> None:

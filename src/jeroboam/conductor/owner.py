@@ -3,24 +3,29 @@
 import os
 import socket
 import uuid
+from pathlib import Path
 
-import psutil
+PROC = Path("/proc")
 
 
-def new() -> str:
+def new(proc: Path = PROC) -> str:
     """host:pid:when the process started:random. The start time tells a process from a later one of the same number."""
-    return f"{socket.gethostname()}:{os.getpid()}:{_started(os.getpid())}:{uuid.uuid4().hex[:8]}"
+    return f"{socket.gethostname()}:{os.getpid()}:{_started(os.getpid(), proc)}:{uuid.uuid4().hex[:8]}"
 
 
-def is_dead(name: str) -> bool:
+def is_dead(name: str, proc: Path = PROC) -> bool:
     """Whether the process behind the name is known to have ended. Of other machines nothing is known."""
     host, pid, started, _ = name.rsplit(":", 3)
-    return host == socket.gethostname() and _started(int(pid)) != int(started)
+    return host == socket.gethostname() and _started(int(pid), proc) != started
 
 
-def _started(pid: int) -> int | None:
-    """In milliseconds since the epoch; None where there is no such process."""
+def _started(pid: int, proc: Path) -> str:
+    """The machine's start and the ticks since, "" where there is no such process. No clock: somebody may set it."""
     try:
-        return int(psutil.Process(pid).create_time() * 1000)
-    except psutil.NoSuchProcess:
-        return None
+        stat = (proc / str(pid) / "stat").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return ""
+    # The name of the program stands in brackets, and may hold any sign.
+    ticks = stat.rpartition(")")[2].split()[19]
+    boot = (proc / "sys/kernel/random/boot_id").read_text().strip()
+    return f"{boot}.{ticks}"

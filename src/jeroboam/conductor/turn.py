@@ -17,21 +17,24 @@ class LeaseLost(Exception):
 
 @dataclass(slots=True)
 class Turn:
-    """`status` grows as steps are taken; `looked_at` is the time of the last look at the engine."""
+    """`status` grows as steps are taken; `began` and `looked_at`: when it began, and last looked at the engine."""
 
     work: Work
     obj: Container
     status: ContainerStatus
     charge: Charge
+    began: float
     around: Surroundings | None = None
     looked_at: float = 0.0
+    limits_refused: str = ""
 
     @classmethod
-    def of(cls, item: Work) -> "Turn":
-        return cls(item, item.object, item.object.status, charge_of(item.claim))
+    def of(cls, item: Work, now: float) -> "Turn":
+        return cls(item, item.object, item.object.status, charge_of(item.claim), now)
 
     def desired(self) -> Desired:
-        return Desired(self.obj.name, self.obj.spec, self.status, self.charge, self.obj.deleting is not None)
+        obj = self.obj
+        return Desired(obj.name, obj.spec, self.status, self.charge, obj.deleting is not None, self.limits_refused)
 
     def fulfilled(self) -> None:
         """The owner's last ask is carried out."""

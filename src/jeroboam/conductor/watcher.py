@@ -7,7 +7,7 @@ import structlog
 
 from jeroboam.backends.base import Backend
 from jeroboam.backends.errors import BackendError
-from jeroboam.conductor.echoes import Echoes
+from jeroboam.conductor.echoes import Echoes, skew
 from jeroboam.model.container import KIND
 from jeroboam.model.errors import Problem
 from jeroboam.store import work
@@ -44,10 +44,11 @@ class Watcher:
         wait = 0.5
         while not self._stop.is_set():
             try:
-                since = self._clock()
-                self._look_at_all(since)
+                began = self._clock()
+                apart = skew(began, self._backend.clock(), self._clock())
+                self._look_at_all(began)
                 wait = 0.5
-                self._listen(since)
+                self._listen(began, apart)
             except (BackendError, Problem) as error:
                 if not self._stop.is_set():
                     log.warning("engine.stream_broken", backend=self._backend.name, reason=str(error), retry=wait)
@@ -57,15 +58,15 @@ class Watcher:
             wait = min(wait * 2, 30.0)
 
     def _look_at_all(self, now: float) -> None:
-        self._backend.ping()
         with self._database.write() as tx:
             work.wake_all(tx, KIND, now)
 
-    def _listen(self, since: float) -> None:
-        for line in self._backend.events(since):
+    def _listen(self, since: float, apart: float) -> None:
+        """`apart`: what the engine's times lack to ours."""
+        for line in self._backend.events(since - apart):
             if self._stop.is_set():
                 return
-            if line.action.startswith(QUIET) or not self._echoes.heard(line.object_id, line.at):
+            if line.action.startswith(QUIET) or not self._echoes.heard(line.object_id, line.at + apart):
                 continue
             with self._database.write() as tx:
                 work.wake(tx, [line.object_id], self._clock())

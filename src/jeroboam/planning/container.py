@@ -37,13 +37,17 @@ class Charge:
 
 @dataclass(frozen=True, slots=True)
 class Desired:
-    """What is wanted: the spec under its name, how far the status says it got, and what the quota allows."""
+    """What is wanted: the spec under its name, how far the status says it got, and what the quota allows.
+
+    `limits_refused`: the engine's words where it has refused its memory and vcpus: they are not asked for again now.
+    """
 
     name: str
     spec: ContainerSpec
     status: ContainerStatus
     charge: Charge = Charge()
     deleting: bool = False
+    limits_refused: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +64,11 @@ class Start:
 
 @dataclass(frozen=True, slots=True)
 class Stop:
+    """`leaving`: its charge asks for it, not its owner, who wants it to run again as soon as it may."""
+
     timeout: int
     drifted: bool = False
+    leaving: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,14 +160,17 @@ def plan(desired: Desired, seen: Observed | None, now: float) -> Step:
     if desired.deleting:
         return _delete(desired, seen)
     if desired.charge.evict_at is not None and now >= desired.charge.evict_at:
-        return Stop(_leave_within(desired)) if _alive(seen) else Evict()
+        return Stop(_leave_within(desired), leaving=True) if _alive(seen) else Evict()
     if desired.charge.hold is not Hold.ADMITTED:
-        return Stop(_leave_within(desired)) if _alive(seen) else Rest()
+        return Stop(_leave_within(desired), leaving=True) if _alive(seen) else Rest()
     if seen is None:
         return _absent(desired)
     if seen.definition != definition_digest(desired.spec):
         return Remove(again=True)
-    return _adjust(desired, seen) or _run(desired, seen)
+    if seen.state is State.CREATED and desired.status.definition != seen.definition:
+        # Its create may have been broken off: files and networks that it left out are made good.
+        return Create()
+    return _stop(desired, seen) or _adjust(desired, seen) or _run(desired, seen)
 
 
 def _leave_within(desired: Desired) -> int:
@@ -196,10 +206,16 @@ def _absent(desired: Desired) -> Step:
     return Rest(vanished=True)
 
 
+def _stop(desired: Desired, seen: Observed) -> Step | None:
+    """A stop comes before everything: what the engine will not change can be stopped all the same."""
+    stopping = _pending(desired) and desired.spec.intent.state is RunState.STOPPED
+    return _pending_run(desired, seen) if stopping else None
+
+
 def _adjust(desired: Desired, seen: Observed) -> Step | None:
     """What can be changed without making it anew."""
     spec = desired.spec
-    if (seen.memory, seen.vcpus) != (spec.memory, spec.vcpus):
+    if not desired.limits_refused and (seen.memory, seen.vcpus) != (spec.memory, spec.vcpus):
         return Update(spec.memory, spec.vcpus)
     if desired.status.networking != networking_digest(desired.name, spec):
         return Rejoin()

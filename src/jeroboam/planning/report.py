@@ -41,7 +41,11 @@ def report(
     conditions = put(conditions, Condition(ConditionType.PROGRESSING, False, "Settled", since=now))
     if vanished:
         conditions = put(conditions, Condition(ConditionType.STALLED, True, "Vanished", VANISHED, now))
-    reason = VANISHED if vanished else _reason(desired, seen)
+    if desired.limits_refused:
+        conditions = put(
+            conditions, Condition(ConditionType.STALLED, True, "LimitsRefused", desired.limits_refused, now)
+        )
+    reason = VANISHED if vanished else desired.limits_refused or _reason(desired, seen)
     return replace(status, phase=phase, reason=reason, conditions=conditions, task=None, failures=0)
 
 

@@ -24,6 +24,7 @@ class NetworkRow:
 _ALL = select(networks.c.id, networks.c.project_id, networks.c.name, networks.c.subnet)
 _NAMED = _ALL.where(networks.c.project_id == bindparam("project_id"), networks.c.name == bindparam("name"))
 _BY_ID = _ALL.where(networks.c.id == bindparam("network_id"))
+_WITH = _ALL.where(networks.c.subnet == bindparam("subnet"), networks.c.id != bindparam("network_id"))
 _ORDERED = _ALL.order_by(networks.c.name, networks.c.id)
 _OF = _ORDERED.where(networks.c.project_id == bindparam("project_id"))
 _SUBNETS = select(networks.c.subnet)
@@ -60,12 +61,15 @@ def ensure(
     return made
 
 
-def renumber(tx: Connection, project_id: str, name: str, range: IPv4Network, prefix: int) -> NetworkRow:
-    """Moves the project's network to the next free subnet above its own, or else to the lowest. Raises Conflict.
+def renumber(tx: Connection, project_id: str, name: str, tried: str, range: IPv4Network, prefix: int) -> NetworkRow:
+    """Moves the project's network from `tried` to the next free subnet above, or else to the lowest. Raises Conflict.
 
-    For a subnet that something else on the engine uses: only while the engine has no network of this one.
+    For a subnet that something else on the engine uses: only while the engine has no network of this one. Who tried
+    another subnet than it has now moves nothing: somebody was faster.
     """
-    old = NetworkRow(*tx.execute(_NAMED, {"project_id": project_id, "name": name}).one())
+    old = named(tx, project_id, name)
+    if old.subnet != tried:
+        return old
     taken = [IPv4Network(subnet) for subnet in tx.execute(_SUBNETS).scalars()]
     above = int(IPv4Network(old.subnet).broadcast_address) + 1
     subnet = _lowest_free(range, prefix, taken, above) or _lowest_free(range, prefix, taken)
@@ -73,6 +77,24 @@ def renumber(tx: Connection, project_id: str, name: str, range: IPv4Network, pre
         raise Conflict(f"cannot move the network {name!r} from {old.subnet}: {_used_up(range, prefix)}")
     tx.execute(_RENUMBER, {"network_id": old.id, "new": str(subnet)})
     return replace(old, subnet=str(subnet))
+
+
+def found_with(tx: Connection, project_id: str, name: str, subnet: str, range: IPv4Network, prefix: int) -> None:
+    """The engine's network has `subnet`. Another one that was to have it, and cannot, moves on. Raises Conflict."""
+    row = named(tx, project_id, name)
+    other = tx.execute(_WITH, {"subnet": subnet, "network_id": row.id}).first()
+    if other is not None:
+        holder = NetworkRow(*other)
+        renumber(tx, holder.project_id, holder.name, subnet, range, prefix)
+    tx.execute(_RENUMBER, {"network_id": row.id, "new": subnet})
+
+
+def named(tx: Connection, project_id: str, name: str) -> NetworkRow:
+    """The project's network of that name. Raises NotFound."""
+    row = tx.execute(_NAMED, {"project_id": project_id, "name": name}).first()
+    if row is None:
+        raise NotFound(f"cannot find a network {name[:64]!r}; list the networks to see what there is")
+    return NetworkRow(*row)
 
 
 def get(tx: Connection, network_id: str) -> NetworkRow:

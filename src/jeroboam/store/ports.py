@@ -1,8 +1,8 @@
 """Published host ports: given out among all projects without clashes, kept until the object is gone."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
-from sqlalchemy import Connection, bindparam, delete, func, insert, select
+from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
 
 from jeroboam.model.container import PortSpec
 from jeroboam.model.errors import Conflict
@@ -16,6 +16,11 @@ _OF = (
 )
 _COUNT = select(func.count()).where(ports.c.project_id == bindparam("project_id"))
 _INSERT = insert(ports)
+_MOVE = (
+    update(ports)
+    .where(ports.c.protocol == bindparam("of_protocol"), ports.c.host_port == bindparam("old"))
+    .values({ports.c.host_port: bindparam("new")})
+)
 _RELEASE = delete(ports).where(ports.c.object_id == bindparam("object_id"))
 
 
@@ -50,6 +55,20 @@ def allocate(
     return tuple((spec, given[place]) for place, spec in enumerate(wanted))
 
 
+def move(tx: Connection, object_id: str, wanted: Sequence[PortSpec], low: int, high: int) -> bool:
+    """Gives those of the object's ports that `wanted` names none for the next free one above, round the range.
+
+    For ports that something past us has. Whether there is one to move. Raises Conflict if none is left.
+    """
+    named = {(spec.port, spec.protocol, spec.host_port) for spec in wanted}
+    moving = [(spec, old) for spec, old in of(tx, object_id) if (spec.port, spec.protocol, old) not in named]
+    for spec, old in moving:
+        taken = set(tx.execute(_TAKEN, {"protocol": spec.protocol}).scalars())
+        new = _next_free(spec, taken, [*range(old + 1, high + 1), *range(low, old)], low, high)
+        tx.execute(_MOVE, {"of_protocol": spec.protocol, "old": old, "new": new})
+    return bool(moving)
+
+
 def release(tx: Connection, object_id: str) -> None:
     """Idempotent."""
     tx.execute(_RELEASE, {"object_id": object_id})
@@ -81,7 +100,11 @@ def _choose(spec: PortSpec, taken: set[int], low: int, high: int) -> int:
                 "name another, or none to get the next free one"
             )
         return spec.host_port
-    for port in range(low, high + 1):
+    return _next_free(spec, taken, range(low, high + 1), low, high)
+
+
+def _next_free(spec: PortSpec, taken: set[int], order: Iterable[int], low: int, high: int) -> int:
+    for port in order:
         if port not in taken:
             return port
     raise Conflict(

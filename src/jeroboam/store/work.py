@@ -5,19 +5,21 @@ Taking it clears `wake_at`, so that whatever is written there before `finish` is
 Every take gives a greater token, and every write says which token it was made under: a zombie writes nothing.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import structlog
 from pydantic import ValidationError
-from sqlalchemy import ColumnElement, Connection, bindparam, case, func, null, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Select, bindparam, case, exists, func, null, or_, select, update
 
 from jeroboam.model.objects import Object
 from jeroboam.store.codecs import CODECS
 from jeroboam.store.database import Database
 from jeroboam.store.ledger import views
 from jeroboam.store.ledger.views import ClaimView, Leaving
+from jeroboam.store.ledger_schema import claims as claim_rows
 from jeroboam.store.objects import COLUMNS, decode
 from jeroboam.store.schema import objects
 from jeroboam.store.wakes import wake
@@ -25,6 +27,8 @@ from jeroboam.store.wakes import wake
 log = structlog.get_logger(__name__)
 
 __all__ = ["ClaimView", "Leaving", "Work", "wake"]
+
+NO_SHARE = 1 << 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,21 +45,37 @@ def _due() -> ColumnElement[bool]:
     return or_(free, objects.c.lease_until <= bindparam("now"))
 
 
-_ANY_DUE = select(objects.c.id).where(_due()).limit(1)
-# Materialized: some plans of PostgreSQL would run the limited SELECT more than once, and take more than the limit.
-# SQLite has one writer, SQLAlchemy leaves FOR UPDATE out there.
-_chosen = (
-    select(objects.c.id)
-    .where(_due())
-    .order_by(func.coalesce(objects.c.lease_until, objects.c.wake_at))
-    .limit(bindparam("most"))
-    .with_for_update(skip_locked=True)
-    .cte("chosen")
-    .prefix_with("MATERIALIZED")
+_SINCE = func.coalesce(objects.c.lease_until, objects.c.wake_at)
+_LEAVING = exists().where(claim_rows.c.id == objects.c.claim_id, claim_rows.c.leaving.is_not(None))
+_URGENT = or_(_LEAVING, objects.c.deleting.is_not(None))
+_IN_HAND = (
+    select(objects.c.project_id, func.count())
+    .where(objects.c.lease_until > bindparam("now"), objects.c.lease_owner == bindparam("owner"))
+    .group_by(objects.c.project_id)
 )
+
+
+# Of projects that are not `full`, or to leave.
+_OPEN = or_(objects.c.project_id.not_in(bindparam("full", expanding=True)), _LEAVING)
+
+
+def _any(*conditions: ColumnElement[bool]) -> Select[str]:
+    return select(objects.c.id).where(_due(), _OPEN, *conditions).limit(1)
+
+
+def _first(*conditions: ColumnElement[bool]) -> Select[str, str, bool]:
+    """The `most` that have been due for longest; which of them are to leave is looked up for those only."""
+    due = select(objects.c.id, _SINCE.label("since")).where(_due(), _OPEN, *conditions)
+    first = due.order_by(_SINCE).limit(bindparam("most")).subquery("first")
+    found = select(objects.c.id, objects.c.project_id, _LEAVING).join(first, first.c.id == objects.c.id)
+    return found.order_by(first.c.since, objects.c.id)
+
+
+_ANY, _ANY_URGENT = _any(), _any(_URGENT)
+_FIRST, _FIRST_URGENT = _first(), _first(_URGENT)
 _TAKE = (
     update(objects)
-    .where(objects.c.id.in_(select(_chosen.c.id)))
+    .where(objects.c.id.in_(bindparam("ids", expanding=True)), _due())
     .values(
         lease_owner=bindparam("owner"),
         lease_token=objects.c.lease_token + 1,
@@ -107,27 +127,67 @@ _NEXT_FREE = select(func.min(objects.c.wake_at)).where(objects.c.lease_until.is_
 _NEXT_LEASE = select(func.min(objects.c.lease_until))
 
 
-def take(db: Database, owner: str, limit: int, now: float, lease_seconds: float) -> list[Work]:
+def take(
+    db: Database,
+    owner: str,
+    limit: int,
+    now: float,
+    lease_seconds: float,
+    *,
+    share: int = NO_SHARE,
+    urgent: bool = False,
+) -> list[Work]:
     """Leases at most `limit` due objects to `owner`, longest due first; committed before it returns.
 
-    While nothing is due this only reads, and waits for no writer.
+    `share`: how many of one project the owner may have in hand; what is to leave for others comes on top. `urgent`:
+    only what is to leave or to be deleted. While there is nothing to take this only reads, and waits for no writer.
     """
+    any_due, first = (_ANY_URGENT, _FIRST_URGENT) if urgent else (_ANY, _FIRST)
+    mine = {"owner": owner, "now": now}
     with db.read() as tx:
-        if tx.execute(_ANY_DUE, {"now": now}).first() is None:
+        full = _full(_in_hand(tx, mine), share)
+        if tx.execute(any_due, {"now": now, "full": full}).first() is None:
             return []
-    values = {"owner": owner, "most": limit, "now": now, "until": now + lease_seconds}
     with db.write(notify=False) as tx:
-        rows = tx.execute(_TAKE, values).all()
+        ids = _choose(tx, first, mine, limit, share)
+        rows = tx.execute(_TAKE, {**mine, "ids": ids, "until": now + lease_seconds}).all()
         claims = views.views(tx, [row[-1] for row in rows if row[-1] is not None])
     return [item for row in rows if (item := _work(row, claims)) is not None]
+
+
+def _choose(
+    tx: Connection, first: Select[str, str, bool], mine: Mapping[str, Any], limit: int, share: int
+) -> list[str]:
+    """Ids of at most `limit`, looked for again without the projects that come to their share."""
+    in_hand = _in_hand(tx, mine)
+    chosen: list[str] = []
+    while True:
+        full = _full(in_hand, share)
+        found = tx.execute(first, {"now": mine["now"], "most": limit, "full": full}).all()
+        for ident, project, leaving in found:
+            if ident not in chosen and len(chosen) < limit and (leaving or in_hand[project] < share):
+                chosen.append(ident)
+                in_hand[project] += 1
+        if len(found) < limit or len(chosen) == limit or full == _full(in_hand, share):
+            return chosen
+
+
+def _in_hand(tx: Connection, mine: Mapping[str, Any]) -> Counter[str]:
+    """How many objects of each project the owner holds."""
+    return Counter({project: count for project, count in tx.execute(_IN_HAND, mine)})
+
+
+def _full(in_hand: Counter[str], share: int) -> list[str]:
+    return [project for project, count in in_hand.items() if count >= share]
 
 
 def _work(row: Sequence[Any], claims: Mapping[str, ClaimView]) -> Work | None:
     try:
         obj = decode(row)
-    except ValidationError as error:
-        # Written by another version, say. Its lease runs out and it is tried again; nobody else has to wait for it.
-        log.error("object.unreadable", object=row[0], kind=row[1], errors=error.error_count())
+    except (ValidationError, KeyError) as error:
+        # Written by another version, or of a kind that only that one knows. Its lease runs out and it is tried again;
+        # nobody else has to wait for it.
+        log.error("object.unreadable", object=row[0], kind=row[1], error=type(error).__name__)
         return None
     return Work(obj, row[-2], claims.get(row[-1]))
 

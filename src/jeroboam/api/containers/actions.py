@@ -51,6 +51,8 @@ def update(ctx: Context, ident: str, body: UpdateContainer) -> ContainerObject:
     """cpu and memory (the charge follows), name, auto_heal. Raises NotFound, Conflict, QuotaRefused, Malformed."""
     if not body.model_fields_set:
         raise Malformed("cannot update the container: name at least one of cpu, memory, name, auto_heal")
+    if body.cpu is not None:
+        ctx.services.cores.check(build.vcpus_of(body.cpu))
     with ctx.services.database.write() as tx:
         obj = lookup.find(ctx, tx, ident)
         lookup.check_state(obj, "update")

@@ -47,6 +47,7 @@ def create(ctx: Context, body: CreateContainer, run: bool) -> ContainerObject:
     settings = ctx.services.settings
     build.refuse_unsupported(body, settings.engine.name)
     spec = build.spec_of(body, settings.containers, ctx.version, run, ctx.now)
+    ctx.services.cores.check(spec.vcpus)
     for rule in _power(spec):
         ctx.check(ctx.project_id, rule=rule)
     path = ctx.services.projects.path(ctx.project_id)

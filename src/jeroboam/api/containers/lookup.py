@@ -14,7 +14,8 @@ from jeroboam.store import ledger, objects
 STATES: dict[str, tuple[Phase, ...]] = {
     "delete": (Phase.CREATED, Phase.ERROR, Phase.STOPPED, Phase.DELETED, Phase.DELETING),
     "start": (Phase.CREATED, Phase.STOPPED, Phase.ERROR),
-    "stop": (Phase.RUNNING, Phase.RESTARTING),
+    # In Error, too, it may run on: say, where the engine refuses what it was to become.
+    "stop": (Phase.RUNNING, Phase.RESTARTING, Phase.ERROR),
     "restart": (Phase.CREATED, Phase.RUNNING, Phase.STOPPED, Phase.ERROR),
     "rebuild": (Phase.CREATED, Phase.RUNNING, Phase.STOPPED, Phase.ERROR),
     "pause": (Phase.RUNNING,),

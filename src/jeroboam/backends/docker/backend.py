@@ -37,3 +37,6 @@ class DockerBackend(Networks, Images, Passthrough, Events):
 
     def capacity(self) -> Capacity:
         return reading.capacity(self._wire.json("GET", "/info", "ask the engine for its capacity"))
+
+    def clock(self) -> float:
+        return reading.clock(self._wire.json("GET", "/info", "ask the engine for its time"))

@@ -9,7 +9,7 @@ import orjson
 from jeroboam.backends.base import Definition, NetworkAttachment, Summary
 from jeroboam.backends.docker import reading
 from jeroboam.backends.docker.definition import check_network, create_document, endpoint, files_tar, limits, link_words
-from jeroboam.backends.docker.owned import Known, Owned
+from jeroboam.backends.docker.owned import Known, Owned, known
 from jeroboam.backends.docker.wire import segment
 from jeroboam.backends.errors import Missing, NetworkMissing, NotOurs, Permanent, Temporary, WrongState
 from jeroboam.model.observed import Observed, State
@@ -30,9 +30,10 @@ class Containers(Owned):
             if _NAME_TAKEN not in str(error):
                 raise
             return self._adopt(definition, files)
-        known = self._remember(definition.name, answer["Id"], tty=definition.tty)
-        self._complete(known, definition.networks[1:], files, doing)
-        return reading.fresh(definition, known.id)
+        made = Known(answer["Id"], definition.tty)
+        self._remember(definition.name, made)
+        self._complete(made, definition.networks[1:], files, doing)
+        return reading.fresh(definition, made.id)
 
     def _adopt(self, definition: Definition, files: bytes | None) -> Observed:
         """Takes over what an earlier try, whose answer was lost, has made."""
@@ -44,7 +45,7 @@ class Containers(Owned):
         if observed.state is State.CREATED:
             joined = found["NetworkSettings"]["Networks"]
             absent = [attachment for attachment in definition.networks if attachment.network not in joined]
-            self._complete(self._known[definition.name], absent, files, doing)
+            self._complete(known(found), absent, files, doing)
         return observed
 
     def _complete(self, known: Known, networks: Iterable[NetworkAttachment], files: bytes | None, doing: str) -> None:

@@ -6,18 +6,19 @@ from typing import Any
 
 import orjson
 
-from jeroboam.backends.base import Network
+from jeroboam.backends.base import Network, Volume
 from jeroboam.backends.docker import reading
 from jeroboam.backends.docker.containers import Containers
 from jeroboam.backends.docker.wire import segment
-from jeroboam.backends.errors import Missing, NetworkMissing, NotOurs, Permanent, Taken, WrongState
+from jeroboam.backends.errors import Missing, NetworkMissing, NotOurs, Taken, WrongState
 from jeroboam.model.names import LABEL_INSTALLATION
 
 
 class Networks(Containers):
-    def ensure_network(self, name: str, subnet: str, labels: Mapping[str, str]) -> None:
-        if self._has_network(name, subnet):
-            return
+    def ensure_network(self, name: str, subnet: str, labels: Mapping[str, str]) -> str:
+        there = self._subnet(name)
+        if there is not None:
+            return there
         body = {
             "Name": name,
             "CheckDuplicate": True,
@@ -29,17 +30,15 @@ class Networks(Containers):
             self._wire.call("POST", "/networks/create", f"create network {name} with subnet {subnet}", body=body)
         except (WrongState, Taken):
             # Another conductor may have been faster: of two with the same subnet the engine makes one.
-            if not self._has_network(name, subnet):
+            there = self._subnet(name)
+            if there is None:
                 raise
+        return there or subnet
 
-    def _has_network(self, name: str, subnet: str) -> bool:
+    def _subnet(self, name: str) -> str | None:
+        """Of our network of that name; None where there is none."""
         found = self._network(name)
-        if found is None:
-            return False
-        there = reading.network(found).subnet
-        if there != subnet:
-            raise Permanent(f"cannot make network {name} with subnet {subnet}: it exists with {there}; remove it first")
-        return True
+        return None if found is None else reading.network(found).subnet
 
     def remove_network(self, name: str) -> None:
         found = self._network(name)
@@ -62,9 +61,9 @@ class Networks(Containers):
             self._check_volume(self._wire.json("GET", f"/volumes/{segment(name)}", doing))
             self._wire.call("DELETE", f"/volumes/{segment(name)}", doing)
 
-    def volumes(self) -> list[str]:
+    def volumes(self) -> list[Volume]:
         listed = self._wire.json("GET", "/volumes", "list volumes", params=self._filter_params())
-        return [entry["Name"] for entry in listed.get("Volumes") or ()]
+        return [Volume(entry["Name"], entry.get("Labels") or {}) for entry in listed.get("Volumes") or ()]
 
     def _check_volume(self, document: Mapping[str, Any]) -> None:
         if not self._is_ours(document.get("Labels")):

@@ -50,20 +50,21 @@ class Owned:
         if not self._is_ours(found["Config"].get("Labels")):
             self._known.pop(name, None)
             raise NotOurs(f"cannot touch container {name}: it is not ours; remove or rename it, and we make our own")
-        self._remember(name, found["Id"], tty=bool(found["Config"].get("Tty")))
+        self._remember(name, known(found))
         return found
 
-    def _remember(self, name: str, container_id: str, *, tty: bool) -> Known:
+    def _remember(self, name: str, known: Known) -> None:
         if len(self._known) >= _REMEMBERED:
             self._known.clear()
-        self._known[name] = known = Known(container_id, tty)
-        return known
+        self._known[name] = known
 
     def _find(self, name: str) -> Known:
         """Raises Missing, NotOurs."""
-        if self._inspect(name) is None:
+        found = self._inspect(name)
+        if found is None:
             raise Missing(f"cannot find container {name}: it is not on the engine any more")
-        return self._known[name]
+        # Not from what is remembered: others forget it at the same time.
+        return known(found)
 
     def _on(self, name: str, act: Callable[[Known], T]) -> T:
         """`act` on our container of that name: by its id, so that no other of that name can slip in between.
@@ -80,3 +81,8 @@ class Owned:
             if found == known:
                 raise
             return act(found)
+
+
+def known(document: Mapping[str, Any]) -> Known:
+    """From the engine's document of a container."""
+    return Known(document["Id"], bool(document["Config"].get("Tty")))

@@ -100,7 +100,8 @@ class Passthrough(Owned):
         """The engine's document of a command in a container of ours. Raises Missing."""
         found: dict[str, Any] = self._wire.json("GET", f"/exec/{segment(exec_id)}/json", f"find the command {exec_id}")
         owner = found["ContainerID"]
-        if all(known.id != owner for known in self._known.values()):
+        # A copy: other threads change it meanwhile.
+        if all(known.id != owner for known in list(self._known.values())):
             document = self._wire.json("GET", f"/containers/{owner}/json", f"find the container of command {exec_id}")
             if not self._is_ours(document["Config"].get("Labels")):
                 raise Missing(f"cannot find the command {exec_id}: there is none of that id")

@@ -119,6 +119,11 @@ def capacity(document: Document) -> Capacity:
     )
 
 
+def clock(document: Document) -> float:
+    """From GET /info."""
+    return datetime.fromisoformat(document["SystemTime"]).timestamp()
+
+
 def _addresses(networks: Document) -> tuple[Address, ...]:
     found = []
     for name, end in sorted(networks.items()):

@@ -72,6 +72,10 @@ class FakeBackend(Networks, Passthrough):
         return Capacity(host=f"{self.name}-host", cpus=CPUS, memory=MEMORY, engine="Fake Engine 1", os="fake")
 
     @contract_call
+    def clock(self) -> float:
+        return self.now()
+
+    @contract_call
     def events(self, since: float | None) -> FakeEvents:
         with self.changed:
             past = [at for at, line in enumerate(self.happenings) if since is not None and line.at >= since]

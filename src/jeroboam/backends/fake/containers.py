@@ -170,6 +170,8 @@ class Containers(Processes):
             if network is None:
                 raise NetworkMissing(f"cannot connect container {name}: network {attachment.network} not found")
             container = self.find(name, "connect")
+            if not container.definition.networks:
+                raise Permanent(f"cannot connect container {name}: it was made in private (none) mode")
             end = container.joined.get(attachment.network)
             if end is not None and end.attachment == attachment and end.network_id in ("", network.id):
                 return

@@ -3,7 +3,7 @@
 import ipaddress
 from collections.abc import Callable, Mapping
 
-from jeroboam.backends.base import Credentials, Network, PullProgress
+from jeroboam.backends.base import Credentials, Network, PullProgress, Volume
 from jeroboam.backends.errors import ImageDenied, ImageMissing, NotOurs, Permanent, Taken, Temporary
 from jeroboam.backends.fake.containers import Containers
 from jeroboam.backends.fake.faults import contract_call
@@ -38,7 +38,7 @@ class Networks(Containers):
             return self.images.setdefault(reference, image_digest(reference))
 
     @contract_call
-    def ensure_network(self, name: str, subnet: str, labels: Mapping[str, str]) -> None:
+    def ensure_network(self, name: str, subnet: str, labels: Mapping[str, str]) -> str:
         try:
             wanted = ipaddress.ip_network(subnet)
         except ValueError:
@@ -47,8 +47,7 @@ class Networks(Containers):
             found = self.network(name)
             if found is None:
                 self._make_network(name, wanted, labels)
-            elif found.subnet != subnet:
-                raise Permanent(f"cannot make network {name} with subnet {subnet}: it exists with {found.subnet}")
+            return self.nets[name].subnet
 
     def _make_network(
         self, name: str, subnet: ipaddress.IPv4Network | ipaddress.IPv6Network, labels: Mapping[str, str]
@@ -94,9 +93,9 @@ class Networks(Containers):
             del self.vols[name]
 
     @contract_call
-    def volumes(self) -> list[str]:
+    def volumes(self) -> list[Volume]:
         with self.changed:
-            return [name for name, labels in self.vols.items() if self.is_ours(labels)]
+            return [Volume(name, labels) for name, labels in self.vols.items() if self.is_ours(labels)]
 
     def _check_volume(self, name: str) -> None:
         if not self.is_ours(self.vols[name]):

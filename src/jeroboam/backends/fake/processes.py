@@ -2,7 +2,7 @@
 
 import ipaddress
 
-from jeroboam.backends.errors import NetworkMissing, Permanent, Taken
+from jeroboam.backends.errors import NetworkMissing, Permanent, PortTaken, Taken
 from jeroboam.backends.fake import programs
 from jeroboam.backends.fake.programs import Exit, Say
 from jeroboam.backends.fake.world import FakeContainer, Joined, LogLine, World
@@ -76,7 +76,7 @@ class Processes(World):
             if binding.host_port in self.occupied_ports or (binding.protocol, binding.host_port) in taken:
                 where = f"{binding.host_ip}:{binding.host_port}"
                 name = container.definition.name
-                raise Taken(f"cannot start container {name}: bind for {where} failed: port is already allocated")
+                raise PortTaken(f"cannot start container {name}: bind for {where} failed: port is already allocated")
 
     def _take_addresses(self, container: FakeContainer) -> None:
         try:
