@@ -36,8 +36,8 @@ class Engine(BaseModel):
     deadline: float = 30.0
     """Seconds that an ordinary call may take."""
     pull_deadline: float = 900.0
-    workers: int = 20
-    """Objects worked on at once, half of one project: the engine does 3 to 5 starts a second, more only queue there."""
+    workers: int = 40
+    """Objects worked on at once, half of them of one project: with 20 it has as much of the engine as it can get."""
 
 
 class Capacity(BaseModel):

@@ -10,7 +10,7 @@ from jeroboam.backends.docker.networks import Networks
 from jeroboam.backends.docker.passthrough import Passthrough
 from jeroboam.backends.docker.wire import Deadlines, Wire
 
-_POOL = 32
+_POOL = 48
 
 
 class DockerBackend(Networks, Images, Passthrough, Events):
