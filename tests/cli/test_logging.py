@@ -19,12 +19,12 @@ TOKEN = "gAAAAABnQ1x-" + "x" * 120
 @pytest.fixture
 def file(tmp_path: Path) -> Iterator[Path]:
     root = logging.getLogger()
-    before, level = root.handlers[:], root.level
+    before, level, ours = root.handlers[:], root.level, structlog.get_config()
     jeroboam_logging.configure("info", tmp_path / "log" / "jeroboam.log")
     yield tmp_path / "log" / "jeroboam.log"
     root.handlers[:] = before
     root.setLevel(level)
-    structlog.reset_defaults()
+    structlog.configure(**ours)
 
 
 def lines(file: Path) -> list[dict[str, Any]]:
