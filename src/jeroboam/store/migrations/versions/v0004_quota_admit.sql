@@ -10,7 +10,7 @@
 -- one entry for each resource of each request. What the whole batch reaches is locked either way.
 CREATE FUNCTION quota_charge(nodes text[], resources text[], amounts bigint[], depths int[]) RETURNS boolean
 LANGUAGE plpgsql SET plan_cache_mode = force_generic_plan SET jit = off SET enable_seqscan = off
-SET enable_hashjoin = off SET enable_mergejoin = off AS $$
+SET enable_hashjoin = off SET enable_mergejoin = off SET enable_material = off AS $$
 DECLARE
     level int := (SELECT max(d) FROM unnest(depths) AS d);
     fits boolean := true;
@@ -72,7 +72,7 @@ CREATE FUNCTION quota_admit(
     now double precision
 ) RETURNS boolean[]
 LANGUAGE plpgsql SET plan_cache_mode = force_generic_plan SET jit = off SET enable_seqscan = off
-SET enable_hashjoin = off SET enable_mergejoin = off AS $$
+SET enable_hashjoin = off SET enable_mergejoin = off SET enable_material = off AS $$
 DECLARE
     verdicts boolean[] := array_fill(false, ARRAY[cardinality(claim_ids)]);
     plain int[];
@@ -114,7 +114,7 @@ BEGIN
         JOIN rules ON rules.leaf = node
         CROSS JOIN LATERAL json_each_text(parts::json) AS part
         WHERE coalesce(priority, 0) <= coalesce(rules.max_priority, 100) AND coalesce(rules.reclaimable, true)
-          AND NOT EXISTS (SELECT FROM quota_claims WHERE quota_claims.id = r.id)
+          AND (SELECT count(*) FROM quota_claims WHERE quota_claims.id = r.id) = 0  -- no join: always by the key
           AND NOT EXISTS (SELECT FROM debts WHERE debts.leaf = node AND parts::jsonb ? debts.resource)
     )
     SELECT array_agg(DISTINCT i), array_agg(i), array_agg(node), array_agg(resource), array_agg(amount),
