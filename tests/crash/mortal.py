@@ -73,6 +73,13 @@ class MortalDatabase(Database):
             self.killer.moment()
         self.killer.moment()
 
+    @contextmanager
+    def admit(self) -> Iterator[Connection]:
+        with super().admit() as tx:
+            yield tx
+            self.killer.moment()
+        self.killer.moment()
+
 
 @dataclass(frozen=True)
 class Tokens:

@@ -21,6 +21,7 @@ from jeroboam.store import ledger, objects
 from jeroboam.store.audit import Actor
 from jeroboam.store.database import Database
 from tests import engine as engines
+from tests import postgres
 from tests.crash import mortal
 from tests.engine import Engine, wait_until
 
@@ -33,10 +34,22 @@ GREETING = b"hello"
 processes = multiprocessing.get_context("forkserver")
 
 
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest) -> Iterator[str | None]:
+    """None: where it is by default."""
+    if request.param == "sqlite":
+        yield None
+        return
+    with postgres.a_database(request.getfixturevalue("postgres_server"), postgres.TEMPLATE) as url:
+        yield url
+
+
 @pytest.fixture(scope="module")
-def house(tmp_path_factory: pytest.TempPathFactory, engine: Engine, image: str) -> Iterator[mortal.House]:
+def house(
+    tmp_path_factory: pytest.TempPathFactory, engine: Engine, image: str, database_url: str | None
+) -> Iterator[mortal.House]:
     processes.set_forkserver_preload(["tests.crash.mortal"])
-    settings = Settings(data=Path(tmp_path_factory.mktemp("house")))
+    settings = Settings(data=Path(tmp_path_factory.mktemp("house")), database=database_url)
     database = Database(settings.database_url)
     database.migrate()
     with database.write() as tx:

@@ -3,6 +3,8 @@
 A request that finds nobody at work goes straight through, in its own thread. Those that come meanwhile queue; whoever
 is done lets the first of them carry out all that have come, in one transaction. Under load those that were just
 answered are on their way back with the next request: the first waits a moment for them, or they would just miss it.
+
+What is not plain (store/ledger/plain.py) holds nobody up: it is then decided alone, in the thread that asked.
 """
 
 import threading
@@ -35,11 +37,12 @@ class _Waiting(Generic[T]):
     asked: Asked
     now: float
     then: Then[T]
+    admitted: bool = False
     result: T | None = None
-    error: BaseException | None = None
+    error: Exception | None = None
     done: bool = False
     turn: threading.Lock = field(default_factory=threading.Lock)
-    """Held until the result is there, or it is this one's turn to lead."""
+    """Held until it is done, or its turn to lead."""
 
 
 class Admissions:
@@ -60,10 +63,18 @@ class Admissions:
 
         `alone`: `then` does what two could not do at once.
         """
-        if alone:
-            with self._database.write() as tx:
-                return then(tx, ledger.admit(tx, asked.request, asked.object_id, now))
-        waiting = _Waiting(asked, now, then)
+        if not alone:
+            waiting = _Waiting(asked, now, then)
+            self._pass_through(waiting)
+            if waiting.error is not None:
+                raise waiting.error
+            if waiting.admitted:
+                return waiting.result  # type: ignore[return-value]
+        with self._database.write() as tx:
+            return then(tx, ledger.admit(tx, asked.request, asked.object_id, now))
+
+    def _pass_through(self, waiting: _Waiting[Any]) -> None:
+        """Returns when it is admitted, or has to be decided alone, or could not be."""
         waiting.turn.acquire()
         with self._guard:
             self._queue.append(waiting)
@@ -76,9 +87,6 @@ class Admissions:
         if not waiting.done:
             self._gather()
             self._lead()
-        if waiting.error is not None:
-            raise waiting.error
-        return waiting.result  # type: ignore[return-value]
 
     def _gather(self) -> None:
         with self._guard:
@@ -109,31 +117,17 @@ class Admissions:
                 following.turn.release()
 
     def _carry_out(self, batch: Sequence[_Waiting[Any]]) -> None:
+        """Those that are plain, in one transaction."""
         try:
-            left = self._together(batch)
+            with self._database.admit() as tx:
+                plain = ledger.admit_plain(tx, [waiting.asked for waiting in batch], batch[0].now)
+                for waiting in compress(batch, plain):
+                    waiting.result = waiting.then(tx, ADMITTED)
         except Unavailable as error:
             for waiting in batch:
                 waiting.error = error
-            return
         except Exception:
-            # One of them cannot be: that one alone is to be told so.
-            left = batch
-        for waiting in left:
-            self._alone(waiting)
-
-    def _together(self, batch: Sequence[_Waiting[Any]]) -> Sequence[_Waiting[Any]]:
-        """Those that are plain, in one transaction; returns the others."""
-        with self._database.admit() as tx:
-            plain = ledger.admit_plain(tx, [waiting.asked for waiting in batch], batch[0].now)
+            return  # one of them cannot be: each finds out alone whether it is the one
+        else:
             for waiting in compress(batch, plain):
-                waiting.result = waiting.then(tx, ADMITTED)
-        return [waiting for waiting, yes in zip(batch, plain, strict=True) if not yes]
-
-    def _alone(self, waiting: _Waiting[Any]) -> None:
-        asked = waiting.asked
-        try:
-            with self._database.write() as tx:
-                decision = ledger.admit(tx, asked.request, asked.object_id, waiting.now)
-                waiting.result = waiting.then(tx, decision)
-        except BaseException as error:
-            waiting.error = error
+                waiting.admitted = True
