@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import Connection
+from sqlalchemy.exc import IntegrityError
 
 from jeroboam.model.errors import Conflict, Unavailable
 from jeroboam.quota.decision import Decision, Request
@@ -122,6 +123,29 @@ def test_one_that_cannot_be_is_told_alone(db: Database, admissions: Admissions) 
     with db.read() as tx:
         assert used(tx, "team1") == [4]
         assert {claim.id for claim in ledger.claims(tx, None)} == {"first", "c0", "c2", "c4"}
+
+
+def test_those_that_cannot_be_do_not_take_the_others_commit_apart(db: Database, admissions: Admissions) -> None:
+    def fail(tx: Connection, decision: Decision) -> str:
+        raise Conflict("cannot")
+
+    def clash(tx: Connection, decision: Decision) -> str:
+        """What two at once may do, and one alone may not: the database minds."""
+        tx.exec_driver_sql("INSERT INTO installation SELECT id FROM installation")
+        return decision.outcome
+
+    commits: list[int] = []
+    leave = db.signal.subscribe(lambda: commits.append(1))
+    thens = [fail, *[outcome] * 5, fail, *[outcome] * 6]
+    acts = [lambda n=n, t=t: admissions.submit(asked(f"c{n}", f"team{1 + n % 2}"), 1.0, t) for n, t in enumerate(thens)]
+    results = [str(result) for result in behind_a_gate(admissions, acts)]
+    leave()
+    assert results == ["cannot", *["admitted"] * 5, "cannot", *["admitted"] * 6]
+    assert len(commits) <= 4
+    with pytest.raises(IntegrityError):
+        admissions.submit(asked("clash"), 1.0, clash)
+    with db.read() as tx:
+        assert used(tx, "team1", "team2") == [6, 6]
 
 
 def test_the_same_request_many_times_is_one_claim(db: Database, admissions: Admissions) -> None:

@@ -15,7 +15,7 @@ from typing import Any, Generic, TypeVar
 
 from sqlalchemy import Connection
 
-from jeroboam.model.errors import Unavailable
+from jeroboam.model.errors import Problem, Unavailable
 from jeroboam.quota.decision import ADMITTED, Decision
 from jeroboam.store import ledger
 from jeroboam.store.database import Database
@@ -27,6 +27,8 @@ MOST = 64
 """In one transaction: those that wait for its end should not wait long."""
 GATHER_SECONDS = 0.0005
 """The moment: it ends early when as many have come as were there before. Who comes alone never waits."""
+CULPRITS = 4
+"""So many times a batch is tried again without one of it; where there are more, each goes alone."""
 
 Then = Callable[[Connection, Decision], T]
 """What goes with a verdict in the same transaction, its answer the request's. What it raises undoes both."""
@@ -85,8 +87,10 @@ class Admissions:
         if not leads:
             waiting.turn.acquire()
         if not waiting.done:
-            self._gather()
-            self._lead()
+            try:
+                self._gather()
+            finally:
+                self._lead()
 
     def _gather(self) -> None:
         with self._guard:
@@ -117,17 +121,38 @@ class Admissions:
                 following.turn.release()
 
     def _carry_out(self, batch: Sequence[_Waiting[Any]]) -> None:
-        """Those that are plain, in one transaction."""
-        try:
-            with self._database.admit() as tx:
-                plain = ledger.admit_plain(tx, [waiting.asked for waiting in batch], batch[0].now)
-                for waiting in compress(batch, plain):
-                    waiting.result = waiting.then(tx, ADMITTED)
-        except Unavailable as error:
-            for waiting in batch:
-                waiting.error = error
-        except Exception:
-            return  # one of them cannot be: each finds out alone whether it is the one
-        else:
+        """Those that are plain, in one transaction. One that cannot be is told so, and the others go on without it."""
+        left = list(batch)
+        for _ in range(CULPRITS):
+            try:
+                self._together(left)
+            except _Culprit as culprit:
+                culprit.waiting.error = culprit.error
+                left.remove(culprit.waiting)
+            except Unavailable as error:
+                for waiting in left:
+                    waiting.error = error
+                return
+            except Exception:
+                return  # the database minds something, or we made a mistake: each finds out alone
+            else:
+                return
+
+    def _together(self, batch: Sequence[_Waiting[Any]]) -> None:
+        with self._database.admit() as tx:
+            plain = ledger.admit_plain(tx, [waiting.asked for waiting in batch], batch[0].now)
             for waiting in compress(batch, plain):
-                waiting.admitted = True
+                try:
+                    waiting.result = waiting.then(tx, ADMITTED)
+                except Problem as error:
+                    raise _Culprit(waiting, error) from error
+        for waiting in compress(batch, plain):
+            waiting.admitted = True
+
+
+class _Culprit(Exception):
+    """What goes with one of a batch cannot be."""
+
+    def __init__(self, waiting: _Waiting[Any], error: Problem) -> None:
+        super().__init__()
+        self.waiting, self.error = waiting, error

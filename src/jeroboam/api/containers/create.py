@@ -53,9 +53,10 @@ def create(ctx: Context, body: CreateContainer, run: bool) -> ContainerObject:
     path = ctx.services.projects.path(ctx.project_id)
     if not path[0].enabled:
         raise Forbidden("cannot create a container: the project is disabled; ask its domain's admin")
-    new = New(str(uuid.uuid4()), body.name or names.generate(), spec, path)
     _join_tree(ctx, path)
     with ctx.services.database.read() as tx:
+        # What it refers to is looked up before others wait for it.
+        new = New(str(uuid.uuid4()), body.name or names.generate(), _resolve(ctx, tx, spec), path)
         request, alone = _request(ctx, tx, new), _takes_of_all(ctx, tx, new.spec)
     return ctx.services.admissions.submit(
         ledger.Asked(request, new.id), ctx.now, partial(_store, ctx, new), alone=alone
@@ -91,8 +92,8 @@ def _store(ctx: Context, new: New, tx: Connection, decision: Decision) -> Contai
     # 1. It is paid for, or waits for that.
     if decision.outcome == "refused":
         raise refusal.problem(ctx, tx, f"cannot create container {new.name}", decision, ctx.project_id)
-    # 2. What it refers to is looked up, and what it needs is set aside.
-    spec = _resolve(ctx, tx, new.spec)
+    # 2. What it needs is set aside.
+    spec = new.spec
     published = _ports(ctx, tx, new)
     _networks(ctx, tx, spec.networks)
     for mount in spec.volumes:

@@ -24,8 +24,11 @@ def admit(tx: Connection, request: Request, object_id: str, now: float) -> Decis
         return ADMITTED
     seen = load.glance(tx, request.id, now)
     request = replace(request, order=request.order or seen.last_order + 1)
-    books = load.whole(tx)
+    books = load.path(tx, request.node_id, (), request.reservation)
     decision = admission.admit(books.tree, request, now)
+    if decision.needs_whole_tree or seen.node_id is not None or seen.reclaiming:
+        books = load.whole(tx)
+        decision = admission.admit(books.tree, request, now)
     if decision.outcome != "refused" and books.tree.dirty_claims:
         books.objects[request.id] = object_id
         write(tx, books, now, request.id)
