@@ -131,6 +131,19 @@ def test_a_writer_that_waits_too_long_is_told(url: str, monkeypatch: pytest.Monk
     db.close()
 
 
+def test_who_rests_for_too_long_in_a_transaction_is_told_so(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(postgres, "_OPTIONS", ("-c idle_in_transaction_session_timeout=50",))
+    db = Database(url)
+    with pytest.raises(Unavailable, match="idle-in-transaction"), db.write() as tx:
+        _rest(tx)
+    db.close()
+
+
+def _rest(tx: Connection) -> None:
+    threading.Event().wait(0.2)
+    events.latest(tx)
+
+
 def test_commits_are_durable(db: Database) -> None:
     with db.write() as tx:
         assert tx.execute(text("SHOW synchronous_commit")).scalar() == "on"
