@@ -101,7 +101,7 @@ def _write(db: Database, order: list[str]) -> None:
         order.append("written")
 
 
-def test_a_settled_reader_waits_for_smaller_numbers_that_are_not_committed_yet(db: Database) -> None:
+def test_a_follower_waits_for_smaller_numbers_that_are_not_committed_yet(db: Database) -> None:
     """Without that, whoever has seen 2 would never see 1."""
     seen: list[int] = []
     with db.admit() as slow:
@@ -110,17 +110,47 @@ def test_a_settled_reader_waits_for_smaller_numbers_that_are_not_committed_yet(d
             events.append(fast, an_event())
         with db.read() as tx:
             assert [event.seq for event in events.since(tx, 0, None, 10)] == [2]
-        reader = threading.Thread(target=_read_settled, args=(db, seen))
-        reader.start()
-        reader.join(0.2)
-        assert reader.is_alive()
-    reader.join()
+        follower = threading.Thread(target=_follow, args=(db, seen))
+        follower.start()
+        follower.join(0.2)
+        assert follower.is_alive()
+    follower.join()
     assert seen == [1, 2]
 
 
-def _read_settled(db: Database, seen: list[int]) -> None:
-    with db.read(settled=True) as tx:
-        seen.extend(event.seq for event in events.since(tx, 0, None, 10))
+def _follow(db: Database, seen: list[int]) -> None:
+    seen.extend(event.seq for event in events.following(db, 0, None, 10))
+
+
+def test_what_one_follower_has_waited_for_the_others_need_not(db: Database) -> None:
+    with db.write() as tx:
+        events.append_all(tx, [an_event()] * 3)
+    assert len(events.following(db, 0, None, 2)) == 2
+    with db.write() as tx:  # whoever had to wait now would wait for ever
+        events.append(tx, an_event())
+        assert [event.seq for event in events.following(db, 2, None, 10)] == [3]
+        assert events.following(db, 3, None, 10) == []
+        assert events.now(db) == 3
+    assert [event.seq for event in events.following(db, 0, None, 10)] == [1, 2, 3, 4]
+
+
+def test_what_is_committed_once_the_mark_is_known_is_told_the_next_time(
+    db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """1 is known to be settled. 2 is on its way while 3 is committed: 3 must not be told before 2."""
+    with db.write() as tx:
+        events.append(tx, an_event())
+    with db.admit() as slow, monkeypatch.context() as patch:
+        patch.setattr(db.settled, "reach", lambda seq, find_out: _beside(slow, db, seq))
+        assert [event.seq for event in events.following(db, 0, None, 10)] == [1]
+    assert [event.seq for event in events.following(db, 1, None, 10)] == [2, 3]
+
+
+def _beside(slow: Connection, db: Database, mark: int) -> int:
+    events.append(slow, an_event())
+    with db.admit() as fast:
+        events.append(fast, an_event())
+    return mark
 
 
 def test_a_writer_that_waits_too_long_is_told(url: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,6 +13,7 @@ from sqlalchemy.exc import ArgumentError, ProgrammingError
 from jeroboam.model.errors import Unavailable
 from jeroboam.store import migrations
 from jeroboam.store.server import Server, translated, unavailable
+from jeroboam.store.settled import Settled
 from jeroboam.store.signal import Signal
 
 
@@ -26,6 +27,7 @@ class Database:
         self._server = _open(parsed)
         self._installation = ""
         self.signal = Signal(self._server.watch)
+        self.settled = Settled()
 
     def __repr__(self) -> str:
         return f"Database({self._shown!r})"
@@ -52,7 +54,8 @@ class Database:
     def read(self, *, settled: bool = False) -> Iterator[Connection]:
         """A transaction that sees one consistent snapshot, and never waits for a writer. Raises Unavailable.
 
-        `settled`: it does wait, so that no row is still on its way whose number is smaller than one that it sees.
+        `settled`: it does wait, so that no row is still on its way whose number is smaller than one that it sees. Then
+        all writers wait for it, too: do no more in it than `events` does.
         """
         with translated(), self._server.settled() if settled else self._server.reading() as tx:
             yield tx
