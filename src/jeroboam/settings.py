@@ -5,7 +5,6 @@ Nested settings are written `[engine] url = ...` in the file and `JEROBOAM_ENGIN
 """
 
 import os
-import re
 import socket
 from ipaddress import IPv4Network
 from pathlib import Path
@@ -205,8 +204,10 @@ class Settings(BaseSettings):
 
     @property
     def database_shown(self) -> str:
-        """The URL without its password."""
-        return re.sub(r"(://[^:/@]*):[^@]*@", r"\1:***@", self.database_url)
+        """The URL without what is secret in it. Raises Unavailable if it is none."""
+        from jeroboam.store import urls  # late: most who need the settings show no URL
+
+        return urls.shown(urls.parsed(self.database_url))
 
     @property
     def identity_url(self) -> str:

@@ -10,7 +10,7 @@ from jeroboam.settings import FILE, Settings
 
 def copy(settings: Settings, url: str) -> None:
     """Raises Refused while something runs on the data folder, Unavailable, Conflict (the target is not empty)."""
-    from jeroboam.store import copying
+    from jeroboam.store import copying, urls
     from jeroboam.store.database import Database
 
     progress = Progress()
@@ -27,11 +27,6 @@ def copy(settings: Settings, url: str) -> None:
             database.migrate()
         copying.copy(source, target, lambda table, rows: progress(f"  {table}: {rows} rows"))
     progress("copied; every counter adds up. The old database is as it was; to go on with the new one, write")
-    progress.plain(f"    database = {_quoted(url)}")
-    progress.plain(f"at the top of {settings.data / FILE}, and start again. A password is better in ~/.pgpass.")
-
-
-def _quoted(url: str) -> str:
-    from sqlalchemy import make_url
-
-    return '"' + make_url(url).render_as_string(hide_password=True) + '"'
+    progress.plain(f'    database = "{urls.shown(urls.parsed(url))}"')
+    progress.plain(f"at the top of {settings.data / FILE}, with what is hidden here, and start again.")
+    progress.plain("A password is better in ~/.pgpass.")
