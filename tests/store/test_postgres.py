@@ -6,12 +6,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from tempfile import mkdtemp
 
+import psycopg
 import pytest
 from sqlalchemy import URL, Connection, text
 
 from jeroboam.model.errors import Unavailable
 from jeroboam.store import events, postgres
 from jeroboam.store.database import Database
+from jeroboam.store.server import unhurried
 from tests import postgres as servers
 from tests.engine import wait_until
 from tests.store.build import an_event
@@ -78,6 +80,37 @@ def test_a_crash_of_the_server_in_the_middle_is_unavailable_and_passes(lonely_se
     assert woken.wait(10)
     leave()
     db.close()
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGQUIT])
+def test_nobody_notices_a_restart_of_the_server_between_transactions(lonely_server: Path, how: signal.Signals) -> None:
+    """However many connections lay in the pool."""
+    db = Database(servers.url_of(lonely_server).render_as_string(hide_password=False))
+    db.migrate()
+    with db.read(), db.read(), db.read(), db.write() as tx:
+        events.append(tx, an_event())
+    servers.stop(lonely_server, how)
+    servers.start(lonely_server)
+    with db.write() as tx:
+        events.append(tx, an_event())
+    with db.read() as one, db.read() as two, db.admit() as three:
+        assert [len(events.since(tx, 0, None, 10)) for tx in (one, two, three)] == [2, 2, 2]
+    db.close()
+
+
+def test_a_server_that_says_nothing_any_more_is_noticed(db: Database) -> None:
+    """The settings of the connection: no test cuts a wire."""
+    with db.read() as tx:
+        driver = tx.connection.driver_connection
+        assert isinstance(driver, psycopg.Connection)
+        known = {one.keyword.decode(): one.val for one in driver.pgconn.info}
+        assert (known["tcp_user_timeout"], known["keepalives_idle"]) == (b"30000", b"15")
+        assert tx.execute(text("SHOW statement_timeout")).scalar() == "5min"
+    with db.write() as tx:
+        unhurried(tx)
+        assert tx.execute(text("SHOW statement_timeout")).scalar() == "0"
+    with db.write() as tx:
+        assert tx.execute(text("SHOW statement_timeout")).scalar() == "5min"
 
 
 def _append_and_crash(tx: Connection, server: Path) -> None:

@@ -39,11 +39,11 @@ class Server(Protocol):
 
 
 _ITS_OWN = (OperationalError, InterfaceError, InternalError)
-_UNHURRIED = text("SET LOCAL idle_in_transaction_session_timeout = 0")
+_UNHURRIED = text("SET LOCAL idle_in_transaction_session_timeout = 0; SET LOCAL statement_timeout = 0")
 
 
 def unhurried(tx: Connection) -> None:
-    """The transaction may take its time: a server does not end it because it rests for long."""
+    """The transaction may take its time: a server does not end it because it rests or works for long."""
     if tx.dialect.name == "postgresql":
         tx.execute(_UNHURRIED)
 

@@ -12,6 +12,7 @@ from jeroboam.model.errors import Unavailable
 from jeroboam.store import history_schema as _history_schema  # noqa: F401  (its tables belong to the same metadata)
 from jeroboam.store import ledger_schema as _ledger_schema  # noqa: F401
 from jeroboam.store import schema
+from jeroboam.store.server import unhurried
 
 HEAD = "0004"
 """The newest script in versions/."""
@@ -37,6 +38,7 @@ def upgrade(tx: Connection) -> None:
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent).replace("%", "%%"))
     config.attributes["connection"] = tx
+    unhurried(tx)
     revision = _revision(tx)
     known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
     if revision is not None and revision not in known:
