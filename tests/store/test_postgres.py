@@ -8,7 +8,7 @@ from tempfile import mkdtemp
 
 import psycopg
 import pytest
-from sqlalchemy import URL, Connection, text
+from sqlalchemy import URL, Connection, make_url, text
 
 from jeroboam.model.errors import Unavailable
 from jeroboam.store import events, postgres
@@ -207,6 +207,62 @@ def _rest(tx: Connection) -> None:
     events.latest(tx)
 
 
-def test_commits_are_durable(db: Database) -> None:
+@pytest.fixture
+def peculiar(url: str) -> Iterator[Database]:
+    """A server whose defaults are others than we need, and a URL with settings of its own."""
+    name = make_url(url).database
+    with psycopg.connect(url, autocommit=True) as connection:
+        for setting in (
+            "synchronous_commit = off",
+            "default_transaction_isolation = 'serializable'",
+            "default_transaction_read_only = on",
+        ):
+            connection.execute(f'ALTER DATABASE "{name}" SET {setting}')  # type: ignore[call-overload]
+    db = Database(f"{url}&options=-c%20work_mem=7MB%20-c%20synchronous_commit=off&connect_timeout=3")
+    yield db
+    db.close()
+
+
+def shown(tx: Connection, setting: str) -> str:
+    return str(tx.execute(text(f"SHOW {setting}")).scalar())
+
+
+def test_commits_are_durable_and_writers_see_the_last_one_whatever_the_servers_defaults(peculiar: Database) -> None:
+    for writing in (peculiar.write, peculiar.admit):
+        with writing() as tx:
+            assert shown(tx, "synchronous_commit") == "on"
+            assert shown(tx, "transaction_isolation") == "read committed"
+            assert shown(tx, "transaction_read_only") == "off"
+
+
+def test_settings_of_the_url_are_kept(peculiar: Database) -> None:
+    with peculiar.read() as tx:
+        assert (shown(tx, "work_mem"), shown(tx, "jit"), shown(tx, "lock_timeout")) == ("7MB", "off", "30s")
+        driver = tx.connection.driver_connection
+        assert isinstance(driver, psycopg.Connection)
+        assert driver.info.get_parameters()["connect_timeout"] == "3"
+
+
+def test_a_url_with_options_is_listened_to(peculiar: Database, caplog: pytest.LogCaptureFixture) -> None:
+    assert peculiar.signal.wait(0, 10) > 0
+    assert "not_listening" not in caplog.text
+
+
+def test_two_writers_that_wait_for_each_other_lose_no_update(peculiar: Database) -> None:
+    """The second begins while the first is at work, and counts on what that has written."""
+    threads = []
+    with peculiar.write() as tx:
+        events.append(tx, an_event())
+        threads = [threading.Thread(target=_append_another, args=(peculiar,)) for _ in range(2)]
+        for thread in threads:
+            thread.start()
+        threads[0].join(0.2)
+    for thread in threads:
+        thread.join()
+    with peculiar.read() as tx:
+        assert [event.message for event in events.since(tx, 0, None, 10)][1:] == ["1 before", "2 before"]
+
+
+def _append_another(db: Database) -> None:
     with db.write() as tx:
-        assert tx.execute(text("SHOW synchronous_commit")).scalar() == "on"
+        events.append(tx, an_event(message=f"{events.latest(tx)} before"))

@@ -36,9 +36,12 @@ AGAIN_SECONDS = 2.0
 """How long until the next try to connect. Whoever waits polls meanwhile."""
 
 _SNAPSHOT = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
-_ALONE = f"BEGIN; SELECT pg_advisory_xact_lock({LOCK})"
-_SHARED = f"BEGIN; SELECT pg_advisory_xact_lock_shared({LOCK})"
+# Not the server's default: a snapshot from before the lock is granted would not show what the last writer wrote.
+_BEGIN = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE"
+_ALONE = f"{_BEGIN}; SELECT pg_advisory_xact_lock({LOCK})"
+_SHARED = f"{_BEGIN}; SELECT pg_advisory_xact_lock_shared({LOCK})"
 _OPTIONS = (
+    "-c synchronous_commit=on",  # what was answered is durable, whatever the server's default
     f"-c lock_timeout={int(WRITER_SECONDS * 1000)}",
     "-c idle_in_transaction_session_timeout=60000",  # whoever dies in the middle without a word holds nobody up
     "-c statement_timeout=300000",  # more than any of ours takes that nobody has made unhurried
@@ -52,7 +55,7 @@ class Postgres:
 
     def __init__(self, url: URL) -> None:
         self._who = secrets.token_hex(8)  # our own commits are told within the process
-        self._url = url.set(drivername="postgresql+psycopg", query={**_PATIENCE, **url.query})
+        self._url = _complete(url)
         self._notify = f"; SELECT pg_notify('{CHANNEL}', '{self._who}')"  # sent by the commit, whenever it is asked for
         self._engine = create_engine(
             self._url,
@@ -60,7 +63,6 @@ class Postgres:
             max_overflow=-1,  # who waits for the advisory lock must not keep readers from a connection
             pool_use_lifo=True,
             isolation_level="AUTOCOMMIT",  # transactions begin by hand, in one round trip with what belongs to that
-            connect_args={"options": " ".join(_OPTIONS)},
         )
         event.listen(self._engine, "begin", _begin)
 
@@ -120,6 +122,12 @@ class Postgres:
 
     def close(self) -> None:
         self._engine.dispose()
+
+
+def _complete(url: URL) -> URL:
+    """What it says itself is kept, but for what we rely on: of two options of one name the last one counts."""
+    options = " ".join((*url.normalized_query.get("options", ()), *_OPTIONS))
+    return url.set(drivername="postgresql+psycopg", query={**_PATIENCE, **url.query, "options": options})
 
 
 def _begin(connection: Connection) -> None:
