@@ -6,6 +6,7 @@ Nested settings are written `[engine] url = ...` in the file and `JEROBOAM_ENGIN
 
 import os
 import socket
+import tomllib
 from ipaddress import IPv4Network
 from pathlib import Path
 from typing import Self
@@ -179,6 +180,17 @@ class Settings(BaseSettings):
     """An operator's oslo.policy file; by default `policy.yaml` in the data folder, if it is there."""
     log_level: str = "info"
 
+    @field_validator("database")
+    @classmethod
+    def _whole_path(cls, value: str | None) -> str | None:
+        kind, _, file = (value or "").partition(":///")
+        if kind.partition("+")[0] == "sqlite" and not file.startswith("/"):
+            raise ValueError(
+                "cannot use an SQLite database at a path that begins somewhere else for each command: "
+                "give sqlite:////path/of/file, with four slashes"
+            )
+        return value
+
     @field_validator("log_level")
     @classmethod
     def _level(cls, value: str) -> str:
@@ -201,6 +213,13 @@ class Settings(BaseSettings):
         """The file of an SQLite database; None where a server keeps it."""
         kind, _, file = self.database_url.partition(":///")
         return Path(file.partition("?")[0]) if kind.partition("+")[0] == "sqlite" else None
+
+    @property
+    def database_is_written(self) -> bool:
+        """Whether commands that are given no database find this one by themselves."""
+        file = self.data / FILE
+        written = tomllib.loads(file.read_text()).get("database") if file.exists() else None
+        return written == self.database
 
     @property
     def database_shown(self) -> str:

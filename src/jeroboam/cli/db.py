@@ -10,7 +10,7 @@ from jeroboam.settings import FILE, Settings
 
 def copy(settings: Settings, url: str) -> None:
     """Raises Refused while something runs on the data folder, Unavailable, Conflict (the target is not empty)."""
-    from jeroboam.store import copying, urls
+    from jeroboam.store import copying
     from jeroboam.store.database import Database
 
     progress = Progress()
@@ -26,7 +26,24 @@ def copy(settings: Settings, url: str) -> None:
         for database in (source, target):
             database.migrate()
         copying.copy(source, target, lambda table, rows: progress(f"  {table}: {rows} rows"))
-    progress("copied; every counter adds up. The old database is as it was; to go on with the new one, write")
+    progress("copied; every counter adds up. The old database is as it was; to start again on the new one, write")
+    _say_line(settings, url, progress)
+
+
+def say_if_not_written(settings: Settings, progress: Progress) -> None:
+    """Where the database was given on the command line only: others would go on with the old one, or make one."""
+    if settings.database is None or settings.database_is_written:
+        return
+    progress.plain(
+        "No other command knows this database (backup, quota verify, the next start). So that they do, write"
+    )
+    _say_line(settings, settings.database, progress)
+
+
+def _say_line(settings: Settings, url: str, progress: Progress) -> None:
+    from jeroboam.store import urls
+
     progress.plain(f'    database = "{urls.shown(urls.parsed(url))}"')
-    progress.plain(f"at the top of {settings.data / FILE}, with what is hidden here, and start again.")
-    progress.plain("A password is better in ~/.pgpass.")
+    progress.plain(
+        f"at the top of {settings.data / FILE}, with what is hidden here. A password is better in ~/.pgpass."
+    )

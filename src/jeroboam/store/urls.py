@@ -7,7 +7,7 @@ from jeroboam.model.errors import Unavailable
 
 _SHOWN = ("host", "port", "sslmode")
 """Of what stands behind the question mark. Anything else may be a password, or hold one."""
-_URLS = "give sqlite:////path/of/file, or postgresql://user@host/name"
+_URLS = "give sqlite:////path/of/file (four slashes: a whole path), or postgresql://user@host/name"
 _ENCODED = "in a password write @ as %40, / as %2F, : as %3A"
 
 
@@ -19,8 +19,8 @@ def parsed(url: str) -> URL:
         raise Unavailable(f"cannot use the database: its URL is not one; {_URLS}; {_ENCODED}") from None
     if "@" in (found.host or ""):
         raise Unavailable(f"cannot use the database: its URL has more than one @; percent-encode it: {_ENCODED}")
-    name, file = found.get_backend_name(), found.database
-    if name == "postgresql" or (name == "sqlite" and file and file != ":memory:"):
+    name, file = found.get_backend_name(), found.database or ""
+    if name == "postgresql" or (name == "sqlite" and file.startswith("/")):
         return found
     raise Unavailable(f"cannot use a database at {shown(found)}: {_URLS}")
 
