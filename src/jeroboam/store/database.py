@@ -72,7 +72,7 @@ class Database:
 
     @contextmanager
     def admit(self) -> Iterator[Connection]:
-        """As `write`, beside others of its kind where the database can: for ledger.admit_many and what goes with it.
+        """As `write`, beside others of its kind where the database can: for ledger.admit_plain and what goes with it.
 
         Nothing is done in it that two could not do at once. Raises Unavailable.
         """
