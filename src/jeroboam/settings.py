@@ -5,8 +5,8 @@ Nested settings are written `[engine] url = ...` in the file and `JEROBOAM_ENGIN
 """
 
 import os
-import re
 import socket
+import tomllib
 from ipaddress import IPv4Network
 from pathlib import Path
 from typing import Self
@@ -180,6 +180,17 @@ class Settings(BaseSettings):
     """An operator's oslo.policy file; by default `policy.yaml` in the data folder, if it is there."""
     log_level: str = "info"
 
+    @field_validator("database")
+    @classmethod
+    def _whole_path(cls, value: str | None) -> str | None:
+        kind, _, file = (value or "").partition(":///")
+        if kind.partition("+")[0] == "sqlite" and not file.startswith("/"):
+            raise ValueError(
+                "cannot use an SQLite database at a path that begins somewhere else for each command: "
+                "give sqlite:////path/of/file, with four slashes"
+            )
+        return value
+
     @field_validator("log_level")
     @classmethod
     def _level(cls, value: str) -> str:
@@ -204,9 +215,18 @@ class Settings(BaseSettings):
         return Path(file.partition("?")[0]) if kind.partition("+")[0] == "sqlite" else None
 
     @property
+    def database_is_written(self) -> bool:
+        """Whether commands that are given no database find this one by themselves."""
+        file = self.data / FILE
+        written = tomllib.loads(file.read_text()).get("database") if file.exists() else None
+        return written == self.database
+
+    @property
     def database_shown(self) -> str:
-        """The URL without its password."""
-        return re.sub(r"(://[^:/@]*):[^@]*@", r"\1:***@", self.database_url)
+        """The URL without what is secret in it. Raises Unavailable if it is none."""
+        from jeroboam.store import urls  # late: most who need the settings show no URL
+
+        return urls.shown(urls.parsed(self.database_url))
 
     @property
     def identity_url(self) -> str:

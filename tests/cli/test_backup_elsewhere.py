@@ -1,17 +1,22 @@
 """What the settings put elsewhere is in the backup too, and what cannot be in it is told, by doctor as well."""
 
+import io
 import json
 import sqlite3
 import tarfile
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
 from jeroboam.cli.backup import MANIFEST, backup
 from jeroboam.cli.checks import databases
+from jeroboam.cli.db import say_if_not_written
 from jeroboam.cli.errors import Refused
+from jeroboam.cli.main import app
+from jeroboam.cli.progress import Progress
 from jeroboam.cli.restore import restore
-from jeroboam.settings import Settings, load
+from jeroboam.settings import FILE, Settings, load
 
 POSTGRES = "postgresql://jeroboam:hunter2@db.example/jeroboam"
 
@@ -100,3 +105,39 @@ def test_doctor_leaves_a_servers_database_to_its_server(data: Path) -> None:
     found = list(databases(load(data, database=POSTGRES)))
     assert [(c.check, str(c.result)) for c in found] == [("database", "ok")]
     assert "hunter2" not in found[0].found
+
+
+def test_a_database_of_the_command_line_is_the_one_that_is_backed_up(data: Path) -> None:
+    old, archive = filled(data / "jeroboam.sqlite"), data.parent / "b.tar.gz"
+    command = ["backup", str(archive), f"--data={data}", f"--database={POSTGRES}"]
+    told = CliRunner().invoke(app, command)
+    assert (told.exit_code, "pg_dump" in told.output, old.name in members(archive)) == (0, True, False)
+
+
+@pytest.mark.parametrize(
+    ("written", "given", "says"),
+    [
+        (None, None, False),
+        (None, POSTGRES, True),
+        ("postgresql://other.example/x", POSTGRES, True),
+        (POSTGRES, POSTGRES, False),
+        (POSTGRES, None, False),
+    ],
+)
+def test_up_says_what_to_write_so_that_all_commands_find_the_database(
+    data: Path, written: str | None, given: str | None, says: bool
+) -> None:
+    if written:
+        (data / FILE).write_text(f'database = "{written}"\n')
+    said = io.StringIO()
+    say_if_not_written(load(data, database=given), Progress(said))
+    assert (f'database = "{POSTGRES.replace("hunter2", "***")}"' in said.getvalue()) is says
+    assert (str(data / FILE) in said.getvalue()) is says
+
+
+@pytest.mark.parametrize("command", ["up", "up --detach", "backup b.tar.gz", "quota verify"])
+def test_a_relative_path_is_refused(data: Path, command: str) -> None:
+    """In the background it would be another file."""
+    told = CliRunner().invoke(app, [*command.split(), f"--data={data}", "--database=sqlite:///main.sqlite"])
+    assert told.exit_code != 0
+    assert "sqlite:////path/of/file" in told.output

@@ -1,6 +1,7 @@
 """`jeroboam quota verify` on the database of a data folder."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -76,3 +77,16 @@ def test_a_folder_without_a_database(tmp_path: Path) -> None:
     assert (told.exit_code, told.stdout) == (1, "")
     assert f"there is no database in {tmp_path}; give the folder with --data" in told.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_database_that_lies_elsewhere_is_looked_at_and_no_other(data: Path, tmp_path: Path) -> None:
+    """As after `jeroboam up --database`: what the folder holds is of earlier."""
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    for file in data.glob("jeroboam.sqlite*"):
+        shutil.copy(file, elsewhere)
+    execute(elsewhere, "UPDATE quota_limits SET used = 5 WHERE node_id = 'team1'")
+    option = f"--database=sqlite:///{elsewhere}/jeroboam.sqlite"
+    assert (verify(data).exit_code, verify(data, option).exit_code) == (0, 1)
+    assert verify(data, option, "--repair").exit_code == 0
+    assert verify(data, option).exit_code == 0

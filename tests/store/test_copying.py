@@ -1,6 +1,8 @@
 """A whole store from one kind of database to the other, and back."""
 
+import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from ipaddress import IPv4Network
 from pathlib import Path
 from typing import Any
@@ -9,7 +11,7 @@ import pytest
 from sqlalchemy import Connection, select
 
 from jeroboam.model.container import PortSpec
-from jeroboam.model.errors import Conflict
+from jeroboam.model.errors import Conflict, Unavailable
 from jeroboam.store import (
     actions,
     copying,
@@ -19,13 +21,14 @@ from jeroboam.store import (
     networks,
     objects,
     ports,
+    postgres,
     registries,
     volumes,
 )
 from jeroboam.store.database import Database
 from jeroboam.store.migrations import METADATA
 from jeroboam.store.registries import Registry
-from tests import postgres
+from tests import postgres as servers
 from tests.store.build import an_event, an_object
 from tests.store.cloud import ADMIN, a_cloud, ask, change
 from tests.store.conftest import sqlite_url
@@ -35,7 +38,7 @@ from tests.store.conftest import sqlite_url
 def other(url: str, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
     """Of the other kind than `db`, and empty."""
     if url.startswith("sqlite"):
-        with postgres.a_database(request.getfixturevalue("postgres_server"), postgres.TEMPLATE) as made:
+        with servers.a_database(request.getfixturevalue("postgres_server"), servers.TEMPLATE) as made:
             yield from _opened(made)
     else:
         yield from _opened(sqlite_url(tmp_path / "other"))
@@ -119,6 +122,45 @@ def test_nothing_arrives_where_something_does_not_add_up(db: Database, other: Da
         a_cloud(tx)
         tx.exec_driver_sql("UPDATE quota_limits SET used = 3 WHERE node_id = 'team1'")
     with pytest.raises(Conflict, match="does not add up"):
+        copying.copy(db, other, lambda table, rows: None)
+    with other.read() as tx:
+        assert not ledger.has_projects(tx)
+
+
+@pytest.fixture
+def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Servers that soon lose patience with whoever rests in the middle of a transaction."""
+    monkeypatch.setattr(postgres, "_OPTIONS", ("-c idle_in_transaction_session_timeout=50",))
+
+
+def test_either_may_rest_while_the_other_works(hurried: None, db: Database, other: Database) -> None:
+    with db.write() as tx:
+        a_cloud(tx)
+    copying.copy(db, other, lambda table, rows: _rest(table))
+    with other.read() as tx:
+        assert ledger.has_projects(tx)
+
+
+def _rest(table: str) -> None:
+    if table == "quota_limits":
+        threading.Event().wait(0.2)
+
+
+def test_nothing_arrives_where_the_source_fails_at_its_end(
+    db: Database, other: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with db.write() as tx:
+        a_cloud(tx)
+    write = db.write
+
+    @contextmanager
+    def failing(**options: bool) -> Iterator[Connection]:
+        with write(**options) as tx:
+            yield tx
+        raise Unavailable("gone at its commit")
+
+    monkeypatch.setattr(db, "write", failing)
+    with pytest.raises(Unavailable, match="gone at its commit"):
         copying.copy(db, other, lambda table, rows: None)
     with other.read() as tx:
         assert not ledger.has_projects(tx)

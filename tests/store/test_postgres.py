@@ -6,12 +6,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from tempfile import mkdtemp
 
+import psycopg
 import pytest
-from sqlalchemy import URL, Connection, text
+from sqlalchemy import URL, Connection, make_url, text
 
 from jeroboam.model.errors import Unavailable
 from jeroboam.store import events, postgres
 from jeroboam.store.database import Database
+from jeroboam.store.server import unhurried
 from tests import postgres as servers
 from tests.engine import wait_until
 from tests.store.build import an_event
@@ -80,6 +82,37 @@ def test_a_crash_of_the_server_in_the_middle_is_unavailable_and_passes(lonely_se
     db.close()
 
 
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGQUIT])
+def test_nobody_notices_a_restart_of_the_server_between_transactions(lonely_server: Path, how: signal.Signals) -> None:
+    """However many connections lay in the pool."""
+    db = Database(servers.url_of(lonely_server).render_as_string(hide_password=False))
+    db.migrate()
+    with db.read(), db.read(), db.read(), db.write() as tx:
+        events.append(tx, an_event())
+    servers.stop(lonely_server, how)
+    servers.start(lonely_server)
+    with db.write() as tx:
+        events.append(tx, an_event())
+    with db.read() as one, db.read() as two, db.admit() as three:
+        assert [len(events.since(tx, 0, None, 10)) for tx in (one, two, three)] == [2, 2, 2]
+    db.close()
+
+
+def test_a_server_that_says_nothing_any_more_is_noticed(db: Database) -> None:
+    """The settings of the connection: no test cuts a wire."""
+    with db.read() as tx:
+        driver = tx.connection.driver_connection
+        assert isinstance(driver, psycopg.Connection)
+        known = {one.keyword.decode(): one.val for one in driver.pgconn.info}
+        assert (known["tcp_user_timeout"], known["keepalives_idle"]) == (b"30000", b"15")
+        assert tx.execute(text("SHOW statement_timeout")).scalar() == "5min"
+    with db.write() as tx:
+        unhurried(tx)
+        assert tx.execute(text("SHOW statement_timeout")).scalar() == "0"
+    with db.write() as tx:
+        assert tx.execute(text("SHOW statement_timeout")).scalar() == "5min"
+
+
 def _append_and_crash(tx: Connection, server: Path) -> None:
     events.append(tx, an_event())
     servers.stop(server, signal.SIGQUIT)
@@ -101,7 +134,7 @@ def _write(db: Database, order: list[str]) -> None:
         order.append("written")
 
 
-def test_a_settled_reader_waits_for_smaller_numbers_that_are_not_committed_yet(db: Database) -> None:
+def test_a_follower_waits_for_smaller_numbers_that_are_not_committed_yet(db: Database) -> None:
     """Without that, whoever has seen 2 would never see 1."""
     seen: list[int] = []
     with db.admit() as slow:
@@ -110,17 +143,47 @@ def test_a_settled_reader_waits_for_smaller_numbers_that_are_not_committed_yet(d
             events.append(fast, an_event())
         with db.read() as tx:
             assert [event.seq for event in events.since(tx, 0, None, 10)] == [2]
-        reader = threading.Thread(target=_read_settled, args=(db, seen))
-        reader.start()
-        reader.join(0.2)
-        assert reader.is_alive()
-    reader.join()
+        follower = threading.Thread(target=_follow, args=(db, seen))
+        follower.start()
+        follower.join(0.2)
+        assert follower.is_alive()
+    follower.join()
     assert seen == [1, 2]
 
 
-def _read_settled(db: Database, seen: list[int]) -> None:
-    with db.read(settled=True) as tx:
-        seen.extend(event.seq for event in events.since(tx, 0, None, 10))
+def _follow(db: Database, seen: list[int]) -> None:
+    seen.extend(event.seq for event in events.following(db, 0, None, 10))
+
+
+def test_what_one_follower_has_waited_for_the_others_need_not(db: Database) -> None:
+    with db.write() as tx:
+        events.append_all(tx, [an_event()] * 3)
+    assert len(events.following(db, 0, None, 2)) == 2
+    with db.write() as tx:  # whoever had to wait now would wait for ever
+        events.append(tx, an_event())
+        assert [event.seq for event in events.following(db, 2, None, 10)] == [3]
+        assert events.following(db, 3, None, 10) == []
+        assert events.now(db) == 3
+    assert [event.seq for event in events.following(db, 0, None, 10)] == [1, 2, 3, 4]
+
+
+def test_what_is_committed_once_the_mark_is_known_is_told_the_next_time(
+    db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """1 is known to be settled. 2 is on its way while 3 is committed: 3 must not be told before 2."""
+    with db.write() as tx:
+        events.append(tx, an_event())
+    with db.admit() as slow, monkeypatch.context() as patch:
+        patch.setattr(db.settled, "reach", lambda seq, find_out: _beside(slow, db, seq))
+        assert [event.seq for event in events.following(db, 0, None, 10)] == [1]
+    assert [event.seq for event in events.following(db, 1, None, 10)] == [2, 3]
+
+
+def _beside(slow: Connection, db: Database, mark: int) -> int:
+    events.append(slow, an_event())
+    with db.admit() as fast:
+        events.append(fast, an_event())
+    return mark
 
 
 def test_a_writer_that_waits_too_long_is_told(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -131,6 +194,75 @@ def test_a_writer_that_waits_too_long_is_told(url: str, monkeypatch: pytest.Monk
     db.close()
 
 
-def test_commits_are_durable(db: Database) -> None:
+def test_who_rests_for_too_long_in_a_transaction_is_told_so(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(postgres, "_OPTIONS", ("-c idle_in_transaction_session_timeout=50",))
+    db = Database(url)
+    with pytest.raises(Unavailable, match="idle-in-transaction"), db.write() as tx:
+        _rest(tx)
+    db.close()
+
+
+def _rest(tx: Connection) -> None:
+    threading.Event().wait(0.2)
+    events.latest(tx)
+
+
+@pytest.fixture
+def peculiar(url: str) -> Iterator[Database]:
+    """A server whose defaults are others than we need, and a URL with settings of its own."""
+    name = make_url(url).database
+    with psycopg.connect(url, autocommit=True) as connection:
+        for setting in (
+            "synchronous_commit = off",
+            "default_transaction_isolation = 'serializable'",
+            "default_transaction_read_only = on",
+        ):
+            connection.execute(f'ALTER DATABASE "{name}" SET {setting}')  # type: ignore[call-overload]
+    db = Database(f"{url}&options=-c%20work_mem=7MB%20-c%20synchronous_commit=off&connect_timeout=3")
+    yield db
+    db.close()
+
+
+def shown(tx: Connection, setting: str) -> str:
+    return str(tx.execute(text(f"SHOW {setting}")).scalar())
+
+
+def test_commits_are_durable_and_writers_see_the_last_one_whatever_the_servers_defaults(peculiar: Database) -> None:
+    for writing in (peculiar.write, peculiar.admit):
+        with writing() as tx:
+            assert shown(tx, "synchronous_commit") == "on"
+            assert shown(tx, "transaction_isolation") == "read committed"
+            assert shown(tx, "transaction_read_only") == "off"
+
+
+def test_settings_of_the_url_are_kept(peculiar: Database) -> None:
+    with peculiar.read() as tx:
+        assert (shown(tx, "work_mem"), shown(tx, "jit"), shown(tx, "lock_timeout")) == ("7MB", "off", "30s")
+        driver = tx.connection.driver_connection
+        assert isinstance(driver, psycopg.Connection)
+        assert driver.info.get_parameters()["connect_timeout"] == "3"
+
+
+def test_a_url_with_options_is_listened_to(peculiar: Database, caplog: pytest.LogCaptureFixture) -> None:
+    assert peculiar.signal.wait(0, 10) > 0
+    assert "not_listening" not in caplog.text
+
+
+def test_two_writers_that_wait_for_each_other_lose_no_update(peculiar: Database) -> None:
+    """The second begins while the first is at work, and counts on what that has written."""
+    threads = []
+    with peculiar.write() as tx:
+        events.append(tx, an_event())
+        threads = [threading.Thread(target=_append_another, args=(peculiar,)) for _ in range(2)]
+        for thread in threads:
+            thread.start()
+        threads[0].join(0.2)
+    for thread in threads:
+        thread.join()
+    with peculiar.read() as tx:
+        assert [event.message for event in events.since(tx, 0, None, 10)][1:] == ["1 before", "2 before"]
+
+
+def _append_another(db: Database) -> None:
     with db.write() as tx:
-        assert tx.execute(text("SHOW synchronous_commit")).scalar() == "on"
+        events.append(tx, an_event(message=f"{events.latest(tx)} before"))

@@ -78,7 +78,7 @@ def test_what_is_no_database_is_unavailable(tmp_path: Path) -> None:
         Database(f"sqlite:///{path}").migrate()
 
 
-@pytest.mark.parametrize("url", ["sqlite://", "sqlite:///:memory:"])
+@pytest.mark.parametrize("url", ["sqlite://", "sqlite:///:memory:", "sqlite:///main.sqlite"])
 def test_only_a_file_will_do(url: str) -> None:
     with pytest.raises(Unavailable, match="give sqlite:////path/of/file"):
         Database(url)

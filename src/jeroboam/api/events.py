@@ -141,16 +141,11 @@ async def follow_events(
         raise Unavailable("cannot follow events: too many do already; close some, or read /events/v1/history")
     since = query.since if last_event_id is None else last_event_id
     if since is None:
-        since = await run_in_threadpool(_latest, ctx.services.database)
+        since = await run_in_threadpool(events.now, ctx.services.database)
     stream = _stream(ctx, shared.followers, query, since, owner)
     return StreamingResponse(
         stream, media_type="text/event-stream", headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
     )
-
-
-def _latest(database: Database) -> int:
-    with database.read(settled=True) as tx:
-        return events.latest(tx)
 
 
 async def _stream(

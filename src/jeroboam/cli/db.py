@@ -26,12 +26,24 @@ def copy(settings: Settings, url: str) -> None:
         for database in (source, target):
             database.migrate()
         copying.copy(source, target, lambda table, rows: progress(f"  {table}: {rows} rows"))
-    progress("copied; every counter adds up. The old database is as it was; to go on with the new one, write")
-    progress.plain(f"    database = {_quoted(url)}")
-    progress.plain(f"at the top of {settings.data / FILE}, and start again. A password is better in ~/.pgpass.")
+    progress("copied; every counter adds up. The old database is as it was; to start again on the new one, write")
+    _say_line(settings, url, progress)
 
 
-def _quoted(url: str) -> str:
-    from sqlalchemy import make_url
+def say_if_not_written(settings: Settings, progress: Progress) -> None:
+    """Where the database was given on the command line only: others would go on with the old one, or make one."""
+    if settings.database is None or settings.database_is_written:
+        return
+    progress.plain(
+        "No other command knows this database (backup, quota verify, the next start). So that they do, write"
+    )
+    _say_line(settings, settings.database, progress)
 
-    return '"' + make_url(url).render_as_string(hide_password=True) + '"'
+
+def _say_line(settings: Settings, url: str, progress: Progress) -> None:
+    from jeroboam.store import urls
+
+    progress.plain(f'    database = "{urls.shown(urls.parsed(url))}"')
+    progress.plain(
+        f"at the top of {settings.data / FILE}, with what is hidden here. A password is better in ~/.pgpass."
+    )

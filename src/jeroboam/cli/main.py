@@ -155,6 +155,7 @@ def doctor(
     port: options.Port = None,
     keystone_port: options.KeystonePort = None,
     engine: options.Engine = None,
+    database: options.Database = None,
     form: options.Format = "table",
 ) -> None:
     """Say what is missing on this machine and how to mend it. Changes nothing.
@@ -164,7 +165,9 @@ def doctor(
     with sentences():
         from jeroboam.cli.doctor import doctor as examine
 
-        settings = options.settings_from(data, host=host, port=port, keystone_port=keystone_port, engine=engine)
+        settings = options.settings_from(
+            data, host=host, port=port, keystone_port=keystone_port, engine=engine, database=database
+        )
         if not examine(settings, engine is not None, form):
             raise typer.Exit(1)
 
@@ -173,6 +176,7 @@ def doctor(
 def backup(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="The archive to write, say jeroboam.tar.gz.")],
     data: options.Data = None,
+    database: options.Database = None,
 ) -> None:
     """Write databases, keys, configuration and clouds.yaml to FILE (0600), also while it runs.
 
@@ -181,7 +185,7 @@ def backup(
     with sentences():
         from jeroboam.cli.backup import backup as save
 
-        save(options.settings_from(data), file)
+        save(options.settings_from(data, database=database), file)
 
 
 @app.command()

@@ -12,6 +12,7 @@ from types import FrameType
 
 from jeroboam import logging as jeroboam_logging
 from jeroboam.cli import collector, process
+from jeroboam.cli.db import say_if_not_written
 from jeroboam.cli.errors import Refused
 from jeroboam.cli.listening import listen
 from jeroboam.cli.process import Running
@@ -118,3 +119,4 @@ def _say_how_to_go_on(settings: Settings, progress: Progress) -> None:
     else:
         progress.plain("  openstack appcontainer list")
     progress.plain()
+    say_if_not_written(settings, progress)

@@ -1,6 +1,6 @@
 """From one database to another, whatever each is: everything or nothing."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from sqlalchemy import Column, Connection, Table, func, insert, select, text
@@ -11,6 +11,7 @@ from jeroboam.store.database import Database
 from jeroboam.store.ledger_schema import nodes
 from jeroboam.store.migrations import METADATA
 from jeroboam.store.schema import installation
+from jeroboam.store.server import unhurried
 
 CHUNK = 1000
 """Rows at a time."""
@@ -22,7 +23,10 @@ def copy(source: Database, target: Database, progress: Callable[[str, int], None
     Nobody writes to either meanwhile. Raises Conflict where `target` holds something, or what arrived does not add
     up; then it holds nothing.
     """
-    with source.write(notify=False) as old, target.write() as new:
+    # The source's transaction ends first: where that fails, the target holds nothing.
+    with target.write() as new, source.write(notify=False) as old:
+        for tx in (old, new):
+            unhurried(tx)  # one rests while the other works
         _check_empty(new)
         new.execute(installation.delete())
         for table in METADATA.sorted_tables:
@@ -41,8 +45,9 @@ def _check_empty(tx: Connection) -> None:
 
 def _copy_table(old: Connection, new: Connection, table: Table) -> int:
     count = 0
-    for rows in _chunks(old.execute(_ordered(table)).mappings()):
-        new.execute(insert(table), rows)
+    found = old.execute(_ordered(table), execution_options={"yield_per": CHUNK})
+    for rows in found.mappings().partitions():
+        new.execute(insert(table), [dict(row) for row in rows])
         count += len(rows)
     return count
 
@@ -51,17 +56,6 @@ def _ordered(table: Table) -> Any:
     """Parents first: a node's row names its parent's."""
     order = [nodes.c.depth] if table is nodes else list(table.primary_key)
     return select(table).order_by(*order)
-
-
-def _chunks(rows: Iterable[Any]) -> Iterator[list[dict[str, Any]]]:
-    some: list[dict[str, Any]] = []
-    for row in rows:
-        some.append(dict(row))
-        if len(some) == CHUNK:
-            yield some
-            some = []
-    if some:
-        yield some
 
 
 def _missing(old: Connection, new: Connection) -> Iterator[str]:

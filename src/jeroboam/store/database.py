@@ -7,12 +7,12 @@ with db.write() as tx:      # all of it or nothing; one writer at a time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from sqlalchemy import URL, Connection, make_url, text
-from sqlalchemy.exc import ArgumentError, ProgrammingError
+from sqlalchemy import URL, Connection, text
+from sqlalchemy.exc import ProgrammingError
 
-from jeroboam.model.errors import Unavailable
-from jeroboam.store import migrations
+from jeroboam.store import migrations, urls
 from jeroboam.store.server import Server, translated, unavailable
+from jeroboam.store.settled import Settled
 from jeroboam.store.signal import Signal
 
 
@@ -20,12 +20,13 @@ class Database:
     """`url` is SQLAlchemy's. Safe to share between threads; every process makes its own."""
 
     def __init__(self, url: str) -> None:
-        parsed = _parsed(url)
-        self._shown = parsed.render_as_string(hide_password=True)
+        parsed = urls.parsed(url)
+        self._shown = urls.shown(parsed)
         self._remote = parsed.get_backend_name() == "postgresql"
         self._server = _open(parsed)
         self._installation = ""
         self.signal = Signal(self._server.watch)
+        self.settled = Settled()
 
     def __repr__(self) -> str:
         return f"Database({self._shown!r})"
@@ -52,7 +53,8 @@ class Database:
     def read(self, *, settled: bool = False) -> Iterator[Connection]:
         """A transaction that sees one consistent snapshot, and never waits for a writer. Raises Unavailable.
 
-        `settled`: it does wait, so that no row is still on its way whose number is smaller than one that it sees.
+        `settled`: it does wait, so that no row is still on its way whose number is smaller than one that it sees. Then
+        all writers wait for it, too: do no more in it than `events` does.
         """
         with translated(), self._server.settled() if settled else self._server.reading() as tx:
             yield tx
@@ -70,7 +72,7 @@ class Database:
 
     @contextmanager
     def admit(self) -> Iterator[Connection]:
-        """As `write`, beside others of its kind where the database can: for ledger.admit_many and what goes with it.
+        """As `write`, beside others of its kind where the database can: for ledger.admit_plain and what goes with it.
 
         Nothing is done in it that two could not do at once. Raises Unavailable.
         """
@@ -99,18 +101,6 @@ class Database:
 _PING = text("SELECT count(*) FROM installation")
 
 
-def _parsed(url: str) -> URL:
-    """Raises Unavailable for what is no database of ours, without the password that may be in it."""
-    try:
-        parsed = make_url(url)
-    except ArgumentError:
-        raise Unavailable(f"cannot use the database: its URL is not one; {_URLS}") from None
-    name, file = parsed.get_backend_name(), parsed.database
-    if name == "postgresql" or (name == "sqlite" and file and file != ":memory:"):
-        return parsed
-    raise Unavailable(f"cannot use a database at {parsed.render_as_string(hide_password=True)}: {_URLS}")
-
-
 def _open(url: URL) -> Server:
     # Imported late: who uses one has no need of the other's driver.
     if url.get_backend_name() == "postgresql":
@@ -120,6 +110,3 @@ def _open(url: URL) -> Server:
     from jeroboam.store.sqlite import Sqlite
 
     return Sqlite(url)
-
-
-_URLS = "give sqlite:////path/of/file, or postgresql://user@host/name"

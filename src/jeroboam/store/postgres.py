@@ -8,7 +8,7 @@ one writer is right here too. Readers take none.
 import secrets
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 
 import psycopg
 import structlog
@@ -21,18 +21,30 @@ log = structlog.get_logger(__name__)
 LOCK = 0x6A65726F
 """The advisory lock's number; within a database there is one installation only."""
 CHANNEL = "jeroboam"
-CONNECT_SECONDS = 10
+_PATIENCE = {
+    "connect_timeout": "10",
+    # A server that has lost its power says nothing: about half a minute until that is noticed.
+    "tcp_user_timeout": "30000",
+    "keepalives_idle": "15",
+    "keepalives_interval": "5",
+    "keepalives_count": "3",
+}
+"""What a URL can say otherwise."""
 QUIET_SECONDS = 0.5
 """How long to wait for a notification before looking whether to stop."""
 AGAIN_SECONDS = 2.0
 """How long until the next try to connect. Whoever waits polls meanwhile."""
 
 _SNAPSHOT = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
-_ALONE = f"BEGIN; SELECT pg_advisory_xact_lock({LOCK})"
-_SHARED = f"BEGIN; SELECT pg_advisory_xact_lock_shared({LOCK})"
+# Not the server's default: a snapshot from before the lock is granted would not show what the last writer wrote.
+_BEGIN = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE"
+_ALONE = f"{_BEGIN}; SELECT pg_advisory_xact_lock({LOCK})"
+_SHARED = f"{_BEGIN}; SELECT pg_advisory_xact_lock_shared({LOCK})"
 _OPTIONS = (
+    "-c synchronous_commit=on",  # what was answered is durable, whatever the server's default
     f"-c lock_timeout={int(WRITER_SECONDS * 1000)}",
     "-c idle_in_transaction_session_timeout=60000",  # whoever dies in the middle without a word holds nobody up
+    "-c statement_timeout=300000",  # more than any of ours takes that nobody has made unhurried
     "-c client_min_messages=warning",
     "-c jit=off",  # statements here are short
 )
@@ -43,7 +55,7 @@ class Postgres:
 
     def __init__(self, url: URL) -> None:
         self._who = secrets.token_hex(8)  # our own commits are told within the process
-        self._url = url.set(drivername="postgresql+psycopg")
+        self._url = _complete(url)
         self._notify = f"; SELECT pg_notify('{CHANNEL}', '{self._who}')"  # sent by the commit, whenever it is asked for
         self._engine = create_engine(
             self._url,
@@ -51,7 +63,6 @@ class Postgres:
             max_overflow=-1,  # who waits for the advisory lock must not keep readers from a connection
             pool_use_lifo=True,
             isolation_level="AUTOCOMMIT",  # transactions begin by hand, in one round trip with what belongs to that
-            connect_args={"connect_timeout": CONNECT_SECONDS, "options": " ".join(_OPTIONS)},
         )
         event.listen(self._engine, "begin", _begin)
 
@@ -70,8 +81,26 @@ class Postgres:
 
     @contextmanager
     def _transaction(self, begin: str) -> Iterator[Connection]:
-        with self._engine.connect().execution_options(jeroboam_begin=begin) as connection, connection.begin():
-            yield connection
+        with ExitStack() as stack:
+            yield self._begun(begin, stack)
+
+    def _begun(self, begin: str, stack: ExitStack) -> Connection:
+        """Once more where the server had ended the connection before: nothing has been done on it yet."""
+        pool = self._engine.pool
+        try:
+            return self._enter(begin, stack)
+        except _Stale:
+            if self._engine.pool is pool:
+                self._engine.dispose()  # the others are as old
+        try:
+            return self._enter(begin, stack)
+        except _Stale as error:
+            raise unavailable(str(error)) from error
+
+    def _enter(self, begin: str, stack: ExitStack) -> Connection:
+        connection = stack.enter_context(self._engine.connect().execution_options(jeroboam_begin=begin))
+        stack.enter_context(connection.begin())
+        return connection
 
     def watch(self, notify: Callable[[], None], closed: threading.Event) -> None:
         while not closed.is_set():
@@ -82,8 +111,8 @@ class Postgres:
                 closed.wait(AGAIN_SECONDS)
 
     def _listen(self, notify: Callable[[], None], closed: threading.Event) -> None:
-        plain = self._url.set(drivername="postgresql").render_as_string(hide_password=False)
-        with psycopg.connect(plain, autocommit=True, connect_timeout=CONNECT_SECONDS) as connection:
+        _, arguments = self._engine.dialect.create_connect_args(self._url)
+        with psycopg.connect(**arguments, autocommit=True) as connection:
             connection.execute(f"LISTEN {CHANNEL}")
             notify()  # what was committed before we listened
             while not closed.is_set():
@@ -95,6 +124,12 @@ class Postgres:
         self._engine.dispose()
 
 
+def _complete(url: URL) -> URL:
+    """What it says itself is kept, but for what we rely on: of two options of one name the last one counts."""
+    options = " ".join((*url.normalized_query.get("options", ()), *_OPTIONS))
+    return url.set(drivername="postgresql+psycopg", query={**_PATIENCE, **url.query, "options": options})
+
+
 def _begin(connection: Connection) -> None:
     driver = connection.connection.driver_connection
     assert isinstance(driver, psycopg.Connection)
@@ -103,6 +138,13 @@ def _begin(connection: Connection) -> None:
         return  # SQLAlchemy's own, when it meets a server
     try:
         driver.execute(begin)
-    except psycopg.OperationalError as error:
-        connection.invalidate() if driver.closed else driver.rollback()
+    except (psycopg.OperationalError, psycopg.InternalError) as error:
+        if driver.closed:
+            connection.invalidate()
+            raise _Stale(str(error)) from error
+        driver.rollback()
         raise unavailable(str(error)) from error
+
+
+class _Stale(Exception):
+    """The server had ended the connection while it lay in the pool."""

@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Protocol
 
-from sqlalchemy import Connection
-from sqlalchemy.exc import DatabaseError, DBAPIError, InterfaceError, OperationalError
+from sqlalchemy import Connection, text
+from sqlalchemy.exc import DatabaseError, DBAPIError, InterfaceError, InternalError, OperationalError
 
 from jeroboam.model.errors import Unavailable
 
@@ -38,13 +38,23 @@ class Server(Protocol):
     def close(self) -> None: ...
 
 
+_ITS_OWN = (OperationalError, InterfaceError, InternalError)
+_UNHURRIED = text("SET LOCAL idle_in_transaction_session_timeout = 0; SET LOCAL statement_timeout = 0")
+
+
+def unhurried(tx: Connection) -> None:
+    """The transaction may take its time: a server does not end it because it rests or works for long."""
+    if tx.dialect.name == "postgresql":
+        tx.execute(_UNHURRIED)
+
+
 @contextmanager
 def translated() -> Iterator[None]:
     """Failures of the database itself become Unavailable; mistakes of ours (integrity, SQL) stay what they are."""
     try:
         yield
     except DBAPIError as error:
-        if isinstance(error, (OperationalError, InterfaceError)) or type(error) is DatabaseError:
+        if isinstance(error, _ITS_OWN) or type(error) is DatabaseError:
             raise unavailable(str(error.orig)) from error
         raise
 

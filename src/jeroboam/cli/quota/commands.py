@@ -61,6 +61,7 @@ def simulate(
 def verify(
     repair: Annotated[bool, typer.Option("--repair", help="Set what differs right, after showing it.")] = False,
     data: options.Data = None,
+    database: options.Database = None,
     form: options.Format = "table",
 ) -> None:
     """Work every counter of the quota tree out from the claims, and show where the stored one differs.
@@ -77,5 +78,5 @@ def verify(
     with sentences():
         from jeroboam.cli.quota.verify import verify as check
 
-        if not check(options.settings_from(data), repair, form):
+        if not check(options.settings_from(data, database=database), repair, form):
             raise typer.Exit(FAILED)

@@ -5,7 +5,6 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
-from pathlib import Path
 
 from jeroboam.cli.errors import Refused
 from jeroboam.cli.tables import show
@@ -47,9 +46,12 @@ def _print(found: Sequence[ledger.Difference], form: str) -> None:
 @contextlib.contextmanager
 def _database(settings: Settings) -> Iterator[Database]:
     """The database of the data folder as it is: none is made, none is brought to this version."""
-    file = settings.database_url.removeprefix("sqlite:///")
-    if file != settings.database_url and not Path(file).is_file():
-        raise Refused(f"cannot verify the quota: there is no database in {settings.data}; give the folder with --data")
+    file = settings.database_file
+    if file is not None and not file.is_file():
+        raise Refused(
+            f"cannot verify the quota: there is no database in {file.parent}; give the folder with --data, "
+            "or the database with --database"
+        )
     db = Database(settings.database_url)
     try:
         with db.read() as tx:

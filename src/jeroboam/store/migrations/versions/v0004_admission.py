@@ -5,6 +5,8 @@ from pathlib import Path
 import sqlalchemy as sa
 from alembic import op
 
+from jeroboam.store.migrations import run_as_written
+
 revision = "0004"
 down_revision = "0003"
 branch_labels = None
@@ -32,4 +34,4 @@ def upgrade() -> None:
     if dialect == "postgresql":
         # Counters change all the time: a new version of a row finds room beside the old one, and no index changes.
         op.execute("ALTER TABLE quota_limits SET (fillfactor = 50)")
-        op.get_bind().exec_driver_sql(Path(__file__).with_name("v0004_quota_admit.sql").read_text())
+        run_as_written(op.get_bind(), Path(__file__).with_name("v0004_quota_admit.sql").read_text())

@@ -1,0 +1,47 @@
+"""URLs of databases: none that is wrong gives a traceback, and none shows a password."""
+
+from pathlib import Path
+
+import pytest
+
+from jeroboam.model.errors import Unavailable
+from jeroboam.settings import load
+from jeroboam.store import urls
+from jeroboam.store.database import Database
+
+SECRETS = ("s3cr3t", "w0rd", "s3", "cr3t")
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("postgresql://u:s3cr3t@db.example/x", "postgresql://u:***@db.example/x"),
+        ("postgresql://u@db.example/x?password=s3cr3t", "postgresql://u@db.example/x?password=..."),
+        ("postgresql:///x?host=/run&user=u&sslpassword=s3cr3t", "postgresql:///x?host=%2Frun&sslpassword=...&user=..."),
+        ("postgresql://u:s3cr3t%40w0rd@h:1/x?sslmode=require", "postgresql://u:***@h:1/x?sslmode=require"),
+    ],
+)
+def test_no_secret_is_shown(url: str, shown: str, tmp_path: Path) -> None:
+    assert urls.shown(urls.parsed(url)) == load(tmp_path, database=url).database_shown == shown
+    db = Database(url)
+    assert repr(db) == f"Database({shown!r})"
+    db.close()
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://u:s3cr3t@w0rd@db.example/x",
+        "postgresql://u:s3/cr3t:5432/x",
+        "postgresql://u:s3cr3t@db.example:port/x",
+        "s3cr3t",
+        "mysql://u:s3cr3t@db.example/x?password=w0rd",
+    ],
+)
+def test_what_is_no_url_of_ours_is_a_sentence_without_secrets(url: str, tmp_path: Path) -> None:
+    with pytest.raises(Unavailable, match="cannot use") as refused:
+        Database(url)
+    assert not any(secret in str(refused.value) for secret in SECRETS)
+    assert refused.value.__cause__ is None
+    with pytest.raises(Unavailable, match="cannot use"):
+        load(tmp_path, database=url).database_shown  # noqa: B018
