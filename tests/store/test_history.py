@@ -1,11 +1,12 @@
 """History in the database: what is written, once, how it is rolled up, forgotten, and read across gaps."""
 
 import threading
+import time
 
 import pytest
 from sqlalchemy import func, select
 
-from jeroboam.quota.rollup import HOUR, MINUTE
+from jeroboam.quota.rollup import HOUR, MINUTE, floor
 from jeroboam.quota.tree import Limit
 from jeroboam.store import history, ledger
 from jeroboam.store.database import Database
@@ -125,7 +126,13 @@ def test_whatever_changes_the_ledger_changes_its_mark(db: Database) -> None:
     with db.write() as tx:
         ledger.ensure_path(tx, [("team3", "team3", "project"), ("org", "Org", "project"), ("default", "D", "domain")])
     look()
-    assert len(set(seen)) == len(seen) == 10
+    (claim,) = run(db, "team1", 1, 19.0)
+    run(db, "team1", 1, 20.0)
+    look()
+    with db.write() as tx:  # by a clock that is behind
+        ledger.resize(tx, claim, {"containers": 3}, 12.0)
+    look()
+    assert len(set(seen)) == len(seen) == 12
 
 
 def test_one_sample_a_minute(db: Database) -> None:
@@ -172,6 +179,20 @@ def test_a_conductor_whose_clock_is_behind_writes_nothing_into_hours_that_are_ma
     run(db, "team1", 1, T)
     assert history.take(db, T + HOUR - 1) == 0
     assert history.take(db, T + HOUR) == 4
+
+
+def test_a_conductor_whose_clock_is_ahead_stops_history_for_nobody_and_forgets_nothing(db: Database) -> None:
+    if not db.remote:
+        pytest.skip("who shares a file shares a clock")
+    now = floor(time.time(), MINUTE)
+    run(db, "team1", 1, T)
+    sampled(db, now - 2 * HOUR)
+    run(db, "team1", 1, T)
+    before = counts(db)
+    assert sampled(db, now + 400 * DAY) == 0
+    assert counts(db) == before
+    assert sampled(db, now + MINUTE) == 4
+    assert read(db, "team1", now - HOUR, now + 2 * MINUTE) == [(0, 1, 1), (HOUR + MINUTE, 2, 2)]
 
 
 # hours

@@ -4,8 +4,7 @@ same verdicts, victims and counters as the pure engine that has everything in me
 
 import re
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import ExitStack, suppress
+from contextlib import suppress
 from fractions import Fraction
 
 import pytest
@@ -21,9 +20,7 @@ from jeroboam.quota.settling import settle
 from jeroboam.quota.tree import ROOT, UNLIMITED, Limit, Tree
 from jeroboam.store import ledger
 from jeroboam.store.database import Database
-from tests import postgres
 from tests.store.cloud import ADMIN
-from tests.store.conftest import sqlite_url
 
 NODES = {"d": ROOT, "org1": "d", "org2": "d", "a": "org1", "b": "org1", "c": "org2"}
 LEAVES = ("a", "b", "c", "org1")
@@ -242,20 +239,6 @@ PLACES = ("waiting", "reclaim", "two reclaims", "reservation", "drawn", "evicted
 
 class Undone(Exception):
     """Ends the transaction of one history without a trace."""
-
-
-@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
-def shared(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
-    with ExitStack() as stack:
-        if request.param == "sqlite":
-            url = sqlite_url(tmp_path_factory.mktemp("random"))
-        else:
-            server = request.getfixturevalue("postgres_server")
-            url = stack.enter_context(postgres.a_database(server, postgres.TEMPLATE))
-        db = Database(url)
-        db.migrate()
-        yield db
-        db.close()
 
 
 def test_the_ledger_is_the_engine(shared: Database) -> None:

@@ -3,10 +3,8 @@ has everything in memory, and the counters that they write are the engine's.
 """
 
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import ExitStack, suppress
+from contextlib import suppress
 
-import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Connection
@@ -19,9 +17,7 @@ from jeroboam.quota.tree import ROOT, UNLIMITED, Limit, Tree
 from jeroboam.store import ledger
 from jeroboam.store.database import Database
 from jeroboam.store.ledger import Asked
-from tests import postgres
 from tests.store.cloud import ADMIN
-from tests.store.conftest import sqlite_url
 from tests.store.test_ledger_random import NODES, state
 
 RESOURCES = ("containers", "vcpus")
@@ -44,20 +40,6 @@ asking = st.tuples(
 )
 batches = st.lists(st.lists(asking, min_size=1, max_size=6), min_size=1, max_size=4)
 START = {"org1": 15, "org2": 9, "a": 8, "b": 7, "c": 8}
-
-
-@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
-def shared(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
-    with ExitStack() as stack:
-        if request.param == "sqlite":
-            url = sqlite_url(tmp_path_factory.mktemp("plain"))
-        else:
-            server = request.getfixturevalue("postgres_server")
-            url = stack.enter_context(postgres.a_database(server, postgres.TEMPLATE))
-        db = Database(url)
-        db.migrate()
-        yield db
-        db.close()
 
 
 def plant(tx: Connection) -> Tree:

@@ -10,6 +10,7 @@ from jeroboam.quota.rollup import HOUR, Span, floor
 from jeroboam.quota.sample import ZERO
 from jeroboam.store.database import Database
 from jeroboam.store.history import steps
+from jeroboam.store.history.clock import ahead
 from jeroboam.store.history.state import HOURS_KEPT, MINUTES_KEPT, advance, state
 from jeroboam.store.history_schema import WORDS, hours, minutes, series
 
@@ -24,7 +25,7 @@ def roll(database: Database, now: float) -> int:
     end = floor(now, HOUR)
     with database.read() as tx:
         seen = state(tx)
-        if seen is None or end <= seen.rolled:
+        if seen is None or end <= seen.rolled or ahead(tx, now):
             return 0
         rows = _rows(tx, seen.rolled, end)
     with database.write(notify=False) as tx:

@@ -5,14 +5,15 @@ from jeroboam.quota.sample import ZERO, sample
 from jeroboam.store import ledger
 from jeroboam.store.database import Database
 from jeroboam.store.history import steps
+from jeroboam.store.history.clock import ahead
 from jeroboam.store.history.state import State, advance, state
 
 
 def take(database: Database, now: float) -> int:
     """Writes down which figures differ from those that hold, under the minute of `now`; how many do.
 
-    Nothing is loaded where the ledger has not changed, and nothing is written where somebody else has taken it. The
-    tree is looked at before the transaction that writes: others need not wait for that.
+    Nothing is loaded where the ledger has not changed, and nothing is written where somebody else has taken it, or
+    where this clock is ahead. The tree is looked at before the transaction that writes: others need not wait for that.
     """
     minute = floor(now, MINUTE)
     with database.read() as tx:
@@ -20,7 +21,7 @@ def take(database: Database, now: float) -> int:
         if seen is not None and minute <= max(seen.sampled, seen.rolled - MINUTE):
             return 0
         mark = ledger.mark(tx)
-        if seen is not None and mark == seen.mark:
+        if (seen is not None and mark == seen.mark) or ahead(tx, now):
             return 0
         held = steps.standing(tx, minute)
         found = sample(ledger.standing(tx))
