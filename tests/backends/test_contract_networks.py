@@ -156,8 +156,9 @@ def test_ports_are_published_and_belong_to_one(bench: Bench, backend: Backend) -
     assert (published.port, published.protocol, published.host_ip) == (80, "tcp", "127.0.0.1")
     assert published.host_port == port
     second = bench.created(*POLITE, networks=attached, ports=(replace(binding, port=81),))
-    with pytest.raises(PortTaken, match=str(port)):
+    with pytest.raises(PortTaken, match=str(port)) as refused:
         backend.start(second)
+    assert refused.value.host_port == port
     backend.stop(first, 10)
     backend.start(second)
     assert bench.see(first).ports == ()

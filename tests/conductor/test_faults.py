@@ -93,6 +93,23 @@ def test_a_host_port_that_cannot_move_is_an_error_that_says_so(house: House, por
     assert house.calls("remove") == 0
 
 
+def test_a_chosen_host_port_that_is_taken_moves_no_other(house: House) -> None:
+    house.backend.occupied_ports.add(20500)
+    ident = house.create(ports=(OPEN, CHOSEN))
+    house.until(ident, Phase.ERROR, "20500 failed: port is already allocated")
+    assert (house.calls("create"), house.calls("remove")) == (1, 0)
+
+
+def test_one_that_is_made_anew_for_its_ports_backs_off(tmp_path: Path) -> None:
+    """The echo of the removal is not taken for somebody else's."""
+    with running(House(tmp_path, backoff_first=60.0, backoff_cap=60.0)) as house:
+        house.backend.occupied_ports |= set(range(20000, 20500))
+        ident = house.create(ports=(OPEN,))
+        house.until(ident, Phase.CREATING, "the next one is tried")
+        house.until(house.create(name="other"), Phase.RUNNING)
+        assert house.calls("remove") == 1
+
+
 @pytest.mark.parametrize("before", ["never made", "made before"])
 def test_a_create_that_broke_off_is_completed_before_the_start(house: House, before: str) -> None:
     """Where the answer is lost nobody knows whether files and further networks have come with it."""
