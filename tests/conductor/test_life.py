@@ -120,6 +120,20 @@ def test_one_that_was_made_without_a_network_is_made_anew_for_its_first(house: H
     house.until(ident, Phase.RUNNING)
 
 
+@pytest.mark.parametrize("state", [RunState.RUNNING, RunState.STOPPED])
+def test_leaving_its_last_network_costs_a_container_nothing_else(house: House, state: RunState) -> None:
+    ident = house.create(networks=(NetworkSpec("front"),))
+    house.until(ident, Phase.RUNNING)
+    if state is RunState.STOPPED:
+        house.ask_for(ident, state)
+        house.until(ident, Phase.STOPPED)
+    house.change(ident, networks=())
+    wait_until(lambda: not house.backend.standing[house.name(ident)].joined, "it is on no network")
+    house.change(ident, networks=(NetworkSpec("back"),))
+    wait_until(lambda: house.backend.standing[house.name(ident)].joined, "it is on another")
+    assert (house.calls("create"), house.calls("remove")) == (1, 0)
+
+
 def test_a_network_that_no_container_names_is_given_back(house: House) -> None:
     ident = house.create(networks=(NetworkSpec("front"), NetworkSpec("back")))
     house.until(ident, Phase.RUNNING)

@@ -231,7 +231,7 @@ class Actor:
         self._ensure_surroundings(turn, around)
         for attachment in self._definitions.attachments(turn.obj, around):
             self._backend.connect(self.name(turn), attachment)
-        joined = {a.network for a in seen.addresses} if seen else set()
+        joined = set(seen.networks) if seen else set()
         for engine in joined - set(around.network_names):
             self._backend.disconnect(self.name(turn), engine)
         turn.status = replace(turn.status, networking=networking_digest(turn.obj.name, turn.obj.spec))
