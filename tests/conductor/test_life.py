@@ -10,6 +10,7 @@ from jeroboam.backends.base import Definition
 from jeroboam.conductor.housekeeping import Housekeeping
 from jeroboam.model.conditions import ConditionType, find
 from jeroboam.model.container import (
+    Intent,
     NetworkSpec,
     OnEvict,
     Phase,
@@ -342,3 +343,24 @@ def test_an_eviction_that_fails_backs_off(tmp_path: Path) -> None:
         house.backend.faults.heal()
         house.wake(victim)
         house.until(owner, Phase.RUNNING)
+
+
+def test_a_stop_for_others_that_failed_restarts_nobody(lent: House) -> None:
+    """Though its owner's last ask was a restart."""
+    victims = lent.on_engine()
+    for ident in victims:
+        revision = lent.object(ident).generation + 1
+        lent.change(ident, intent=Intent(RunState.RUNNING, revision, restart=True, asked_at=time.time()))
+    wait_until(lambda: lent.calls("restart") == 16, "all are restarted")
+    lent.backend.faults.fail("stop", times=None)
+    owner = lent.create("team1", "owner")
+    wait_until(lambda: lent.calls("stop") > 0, "one is to leave")
+    lent.delete(owner)
+    wait_until(lambda: lent.object(owner) is None, "the claimant is gone")
+
+    def settled(ident: str) -> bool:
+        status, intent = lent.status(ident), lent.object(ident).spec.intent
+        return status.failures == 0 and status.intent_done == intent.revision
+
+    wait_until(lambda: all(settled(ident) for ident in victims), "all go on")
+    assert lent.calls("restart") == 16

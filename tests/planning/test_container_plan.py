@@ -81,6 +81,12 @@ CASES: list[tuple[str, Desired, Observed | None, Step]] = [
     ("ran before it was asked for", desired(ASKED), seen(State.EXITED, started_at=499.0), steps.Start()),
     ("was evicted since", desired(ASKED, redo_after=600.0), seen(State.EXITED, started_at=501.0), steps.Start()),
     ("restart", desired(RESTART), seen(State.RUNNING), steps.Restarting(10)),
+    (
+        "restarted, and its stop for others failed",
+        desired(replace(RESTART, intent=replace(RESTART.intent, asked_at=500.0)), redo_after=600.0),
+        seen(State.RUNNING, started_at=501.0),
+        steps.Fulfilled(),
+    ),
     ("restart of what stands still", desired(RESTART), seen(State.EXITED), steps.Start()),
     ("stop", desired(STOPPED), seen(State.RUNNING, STOPPED), steps.Stop(10)),
     ("pause", desired(PAUSED), seen(State.RUNNING, PAUSED), steps.Pause()),

@@ -235,7 +235,9 @@ def _pending_run(desired: Desired, seen: Observed) -> Step | None:
     match intent.state, seen.state:
         case RunState.RUNNING, _ if _started_since(seen, max(intent.asked_at, desired.status.redo_after)):
             return Unpause() if seen.state is State.PAUSED else None
-        case RunState.RUNNING, State.RUNNING | State.PAUSED if intent.restart:
+        case RunState.RUNNING, State.RUNNING | State.PAUSED if intent.restart and not _started_since(
+            seen, intent.asked_at
+        ):
             return Restarting(intent.timeout)
         case RunState.RUNNING | RunState.PAUSED, State.CREATED | State.EXITED:
             return Start()
