@@ -31,13 +31,13 @@ def used(house: House, step: float, now: float) -> list[tuple[float, float]]:
 
 def test_history_is_taken_whatever_the_engine_does(house: House) -> None:
     now = T
-    chores = Housekeeping(house.database, house.backend, house.settings, lambda: now)
+    chores = Housekeeping(house.database, house.backend, house.engine(), house.settings, lambda: now)
     chores.run()
     house.create()
     house.backend.faults.fail("capacity", times=1)
     now = T + 30 * MINUTE
     chores.run()
-    assert house.calls("capacity") == 2
+    assert house.calls("capacity") == 3
     assert used(house, MINUTE, now) == [(0, 0), (30 * MINUTE, 1)]
     now = T + 2 * HOUR
     chores.run()

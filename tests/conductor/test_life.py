@@ -151,7 +151,7 @@ def a_housekeeper(house: House) -> Housekeeping:
     """Who waits for nothing."""
     settings = house.settings.model_copy(deep=True)
     settings.conductor.resync_seconds = settings.conductor.orphan_grace = 0.0
-    return Housekeeping(house.database, house.backend, settings, time.time)
+    return Housekeeping(house.database, house.backend, house.engine(), settings, time.time)
 
 
 def test_what_the_engine_kept_of_a_network_goes_later(house: House) -> None:

@@ -1,4 +1,4 @@
-"""`jeroboam db copy`: what an installation remembers moves to another database."""
+"""`jeroboam db`: what an installation remembers moves to another database, or from one engine to the next."""
 
 from contextlib import ExitStack
 
@@ -29,6 +29,21 @@ def copy(settings: Settings, url: str) -> None:
     progress("copied; every counter adds up. The old database is as it was; to go on with the new one, write")
     progress.plain(f"    database = {_quoted(url)}")
     progress.plain(f"at the top of {settings.data / FILE}, and start again. A password is better in ~/.pgpass.")
+
+
+def forget_engine(settings: Settings) -> None:
+    """Raises Refused while something runs on the data folder, Unavailable."""
+    from jeroboam.store import engine
+    from jeroboam.store.database import Database
+
+    with ExitStack() as stack:
+        stack.enter_context(process.nobody_else(settings.data))
+        database = Database(settings.database_url)
+        stack.callback(database.close)
+        database.migrate()
+        with database.write() as tx:
+            engine.forget(tx)
+    Progress()("forgotten; the next conductor that starts makes the containers on the engine that it is given")
 
 
 def _quoted(url: str) -> str:

@@ -6,7 +6,9 @@ import structlog
 
 from jeroboam.backends.base import Backend
 from jeroboam.backends.errors import BackendError
+from jeroboam.conductor.engine import KnownEngine
 from jeroboam.model import names
+from jeroboam.model.errors import Unavailable
 from jeroboam.model.quantities import CONTAINERS, MEMORY, VCPUS
 from jeroboam.settings import Settings
 from jeroboam.store import events, history, ledger, networks, objects, volumes
@@ -33,32 +35,48 @@ class _Strays:
 class Housekeeping:
     """Each chore stands for itself: one that fails is logged and tried again at the next round."""
 
-    def __init__(self, database: Database, backend: Backend, settings: Settings, clock: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        database: Database,
+        backend: Backend,
+        engine: KnownEngine,
+        settings: Settings,
+        clock: Callable[[], float],
+    ) -> None:
         self._database = database
         self._backend = backend
+        self._engine = engine
         self._settings = settings
         self._clock = clock
         self._containers, self._networks, self._volumes, self._idle_networks = (_Strays() for _ in range(4))
 
     def run(self) -> None:
-        # History first: the others may wait for the engine, and its minute has just begun.
-        chores = (
-            self._history,
+        # History first: its minute has just begun. Last what may wait for the engine.
+        for chore in (self._history, self._reservations, self._old_events):
+            self._do(chore)
+        on_engine = (
             self._capacity,
-            self._reservations,
             self._stray_containers,
             self._unused_networks,
             self._stray_networks,
             self._stray_volumes,
-            self._old_events,
         )
-        for chore in chores:
-            try:
-                chore()
-            except BackendError as error:
-                log.warning("housekeeping.put_off", chore=chore.__name__.strip("_"), reason=str(error))
-            except Exception:
-                log.exception("housekeeping.failed", chore=chore.__name__.strip("_"))
+        if self._do(self._engine.host):
+            for chore in on_engine:
+                self._do(chore)
+
+    def _do(self, chore: Callable[[], object]) -> bool:
+        """Whether it is done."""
+        name = chore.__name__.strip("_")
+        try:
+            chore()
+        except (BackendError, Unavailable) as error:
+            log.warning("housekeeping.put_off", chore=name, reason=str(error))
+        except Exception:
+            log.exception("housekeeping.failed", chore=name)
+        else:
+            return True
+        return False
 
     def _history(self) -> None:
         """Several conductors may come at once: whoever is first writes."""

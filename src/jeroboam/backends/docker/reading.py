@@ -113,6 +113,7 @@ def capacity(document: Document) -> Capacity:
     """From GET /info."""
     labels = (label.partition("=") for label in document.get("Labels") or ())
     return Capacity(
+        id=document.get("ID", ""),
         host=document.get("Name", ""),
         cpus=document["NCPU"],
         memory=document["MemTotal"] >> 20,

@@ -13,7 +13,7 @@ from jeroboam.store import history_schema as _history_schema  # noqa: F401  (its
 from jeroboam.store import ledger_schema as _ledger_schema  # noqa: F401
 from jeroboam.store import schema
 
-HEAD = "0004"
+HEAD = "0005"
 """The newest script in versions/."""
 
 METADATA = schema.metadata
