@@ -171,7 +171,7 @@ class Conductor(BaseModel):
     backoff_first: float = 1.0
     backoff_cap: float = 120.0
     orphan_grace: float = 60.0
-    """How long a container with our label but no object is left alone before it is removed."""
+    """Seconds that containers, networks and objects' own volumes with our label but no row are left alone."""
 
 
 class Settings(BaseSettings):

@@ -411,11 +411,12 @@ def test_two_that_start_at_once_have_one_key(tmp_path: Path) -> None:
     assert (tmp_path / "key").stat().st_mode & 0o777 == 0o600
 
 
-def test_an_orphan_with_our_label_is_removed_after_its_grace(tmp_path: Path) -> None:
+def test_an_orphan_with_our_label_is_removed_after_its_grace(tmp_path: Path, caplog: Any) -> None:
     house = House(tmp_path, orphan_grace=0.0)
     labels = {LABEL_INSTALLATION: house.database.installation, LABEL_OBJECT: "gone"}
     house.backend.create(Definition("orphan", IMAGE, labels, 16, 100, 10, FOREVER))
     foreign = house.backend.plant_container(Definition("foreign", IMAGE, {}, 16, 100, 10, FOREVER))
     with running(house):
         wait_until(lambda: "orphan" not in house.backend.standing, "the orphan is gone")
+        wait_until(lambda: "orphan.removed" in caplog.text, "the log says so")
         assert house.backend.standing["foreign"] is foreign

@@ -167,7 +167,7 @@ def test_what_the_engine_kept_of_a_network_goes_later(house: House) -> None:
     assert house.backend.networks() == []
 
 
-def test_strays_go_and_one_that_stays_keeps_no_other(house: House) -> None:
+def test_orphans_go_and_one_that_stays_keeps_no_other(house: House) -> None:
     ident = house.create(networks=(NetworkSpec("front"),), volumes=(VolumeMount("/own"), VolumeMount("/kept", "kept")))
     house.until(ident, Phase.RUNNING)
     kept = ({n.name for n in house.backend.networks()}, {v.name for v in house.backend.volumes()})
