@@ -25,13 +25,6 @@ from jeroboam.model.observed import State
 from tests.conductor.house import FOREVER, House, running
 from tests.engine import wait_until
 
-
-@pytest.fixture
-def house(tmp_path: Path) -> Iterator[House]:
-    with running(House(tmp_path)) as house:
-        yield house
-
-
 ALWAYS = RestartPolicy(Restart.ALWAYS)
 
 
