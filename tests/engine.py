@@ -33,11 +33,12 @@ IMAGE = "jeroboam/busybox:local"
 _READY_SECONDS = 60.0
 _STOP_SECONDS = 30.0
 
-# Process 1 of the namespaces: it reaps what containers leave behind, and passes the polite signal on.
+# Process 1 of the namespaces: it reaps what containers leave behind, and passes the polite signal on. Its $0 is where
+# the engine keeps its id, which it has again after a power cut.
 _INIT = """
 ip link set lo up || /bin/busybox ip link set lo up
 mount -t tmpfs tmpfs /run
-test -d /etc/docker && mount -t tmpfs tmpfs /etc/docker
+test -d /etc/docker && mount --bind "$0" /etc/docker
 "$@" &
 pid=$!
 trap 'kill -TERM $pid' TERM
@@ -174,7 +175,7 @@ def _start(folder: Path) -> dict[str, str | int]:
         )
     url, cgroup = f"unix://{folder}/docker.sock", f"jeroboam-test-{uuid.uuid4().hex[:8]}"
     with (folder / "dockerd.log").open("wb") as log:
-        command = [*_orphans_die(), *_unshare(), *_dockerd(folder, url, cgroup)]
+        command = [*_orphans_die(), *_unshare(folder), *_dockerd(folder, url, cgroup)]
         process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
     try:
         wait_until(lambda: process.poll() is not None or _answers(url), "the engine answers", _READY_SECONDS)
@@ -191,9 +192,11 @@ def _orphans_die() -> list[str]:
     return [] if "PYTEST_XDIST_WORKER" in os.environ else ["setpriv", "--pdeathsig", "KILL"]
 
 
-def _unshare() -> list[str]:
+def _unshare(folder: Path) -> list[str]:
+    etc = folder / "etc"
+    etc.mkdir(exist_ok=True)
     namespaces = ["--net", "--mount", "--uts", "--ipc", "--pid", "--fork", "--mount-proc", "--kill-child"]
-    return ["unshare", *namespaces, "sh", "-c", _INIT, "init"]
+    return ["unshare", *namespaces, "sh", "-c", _INIT, str(etc)]
 
 
 def _dockerd(folder: Path, url: str, cgroup: str) -> list[str]:

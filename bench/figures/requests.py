@@ -18,6 +18,7 @@ from bench.result import Result
 from bench.workbench import Workbench
 from jeroboam.backends.fake import FakeBackend
 from jeroboam.conductor.containers import ContainerController
+from jeroboam.conductor.engine import KnownEngine
 from jeroboam.conductor.secrets import CredentialStore, SecretBox
 from jeroboam.store import work
 from jeroboam.store.database import Database
@@ -68,7 +69,8 @@ def _settle(house: House) -> None:
     settings, database = house.settings, Database(house.settings.database_url)
     engine = FakeBackend(installation=database.installation, images=[engines.IMAGE])
     credentials = CredentialStore(database, SecretBox.at(settings.data / "secrets.key"))
-    controller = ContainerController(database, engine, settings, credentials, time.time)
+    known = KnownEngine(database, engine)
+    controller = ContainerController(database, engine, known, settings, credentials, time.time)
     while items := work.take(database, "bench", MANY, time.time(), 60.0):
         for item in items:
             controller.reconcile(item)

@@ -33,11 +33,22 @@ class Engine(BaseModel):
 
     name: str = "local"
     url: str = Field(default_factory=lambda: os.environ.get("DOCKER_HOST", "unix:///var/run/docker.sock"))
+    tls_ca: Path | None = None
+    """What the certificate of an engine at a tcp:// URL is checked with; then all goes over TLS."""
+    tls_cert: Path | None = None
+    tls_key: Path | None = None
+    """By which it knows us."""
     deadline: float = 30.0
     """Seconds that an ordinary call may take."""
     pull_deadline: float = 900.0
     workers: int = 40
     """Objects worked on at once, half of them of one project: with 20 it has as much of the engine as it can get."""
+
+    @model_validator(mode="after")
+    def _whole_tls(self) -> Self:
+        if bool(self.tls_cert) != bool(self.tls_key) or (self.tls_cert and not self.tls_ca):
+            raise ValueError("engine.tls_cert and engine.tls_key go together, and with engine.tls_ca")
+        return self
 
 
 class Capacity(BaseModel):
@@ -160,7 +171,7 @@ class Conductor(BaseModel):
     backoff_first: float = 1.0
     backoff_cap: float = 120.0
     orphan_grace: float = 60.0
-    """How long a container with our label but no object is left alone before it is removed."""
+    """Seconds that containers, networks and objects' own volumes with our label but no row are left alone."""
 
 
 class Settings(BaseSettings):

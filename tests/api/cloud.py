@@ -16,6 +16,7 @@ from jeroboam.api.app import create_app
 from jeroboam.api.services import Services
 from jeroboam.backends.fake import FakeBackend
 from jeroboam.conductor.containers import ContainerController
+from jeroboam.conductor.engine import KnownEngine
 from jeroboam.conductor.secrets import CredentialStore, SecretBox
 from jeroboam.identity.policy import Policy
 from jeroboam.identity.projects import Place
@@ -118,7 +119,8 @@ class Cloud:
             ledger.set_capacity(tx, capacity, self.now())
             ledger.ensure_path(tx, [("default", "Default", "domain")])
         credentials = CredentialStore(self.database, self.box)
-        self.controller = ContainerController(self.database, self.engine, self.settings, credentials, self.now)
+        known = KnownEngine(self.database, self.engine)
+        self.controller = ContainerController(self.database, self.engine, known, self.settings, credentials, self.now)
         self.services = Services(
             self.settings, self.database, self.engine, self.table, self.table, policy or Policy(), self.box, self.now
         )

@@ -318,6 +318,7 @@ def test_the_machine_has_figures(backend: Backend) -> None:
     assert capacity.memory >= 64
     assert capacity.host
     assert capacity.engine
+    assert capacity.id == backend.capacity().id != ""
 
 
 def test_its_clock_is_the_one_of_its_containers(bench: Bench, backend: Backend) -> None:

@@ -141,8 +141,32 @@ def test_a_network_that_vanished_can_be_mended(bench: Bench, backend: Backend) -
     assert network in _addresses(bench, container)
 
 
+def test_who_has_left_its_last_network_goes_on_and_joins_another(bench: Bench, backend: Backend) -> None:
+    first, second = bench.network(), bench.network()
+    container = bench.running(networks=(NetworkAttachment(first),))
+    assert bench.see(container).networks == (first,)
+    backend.disconnect(container, first)
+    backend.remove_network(first)
+    backend.stop(container, 10)
+    backend.start(container)
+    seen = bench.see(container)
+    assert (seen.networks, seen.addresses, seen.joinable) == ((), (), True)
+    backend.connect(container, NetworkAttachment(second))
+    assert bench.see(container).networks == (second,)
+    assert second in _addresses(bench, container)
+
+
+def test_one_that_stands_still_shows_its_networks_and_leaves_them(bench: Bench, backend: Backend) -> None:
+    network = bench.network()
+    container = bench.created(networks=(NetworkAttachment(network),))
+    assert bench.see(container).networks == (network,)
+    backend.disconnect(container, network)
+    assert bench.see(container).networks == ()
+
+
 def test_who_was_made_without_a_network_joins_none(bench: Bench, backend: Backend) -> None:
     lonely, network = bench.created(), bench.network()
+    assert (bench.see(lonely).joinable, bench.see(lonely).networks) == (False, ())
     with pytest.raises(Permanent, match=r"private \(none\) mode"):
         backend.connect(lonely, NetworkAttachment(network))
 
@@ -156,8 +180,9 @@ def test_ports_are_published_and_belong_to_one(bench: Bench, backend: Backend) -
     assert (published.port, published.protocol, published.host_ip) == (80, "tcp", "127.0.0.1")
     assert published.host_port == port
     second = bench.created(*POLITE, networks=attached, ports=(replace(binding, port=81),))
-    with pytest.raises(PortTaken, match=str(port)):
+    with pytest.raises(PortTaken, match=str(port)) as refused:
         backend.start(second)
+    assert refused.value.host_port == port
     backend.stop(first, 10)
     backend.start(second)
     assert bench.see(first).ports == ()

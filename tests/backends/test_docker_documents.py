@@ -124,6 +124,13 @@ def test_the_whole_create_document() -> None:
         (500, "Bind for 127.0.0.1:80 failed: port is already allocated", PortTaken),
         (500, "Error starting userland proxy: listen tcp4 127.0.0.1:80: bind: address already in use", PortTaken),
         (500, "failed to bind host port for 127.0.0.1:80:172.17.0.2:80/tcp: address already in use", PortTaken),
+        (500, "failed to bind host port for 10.9.9.9:80:172.17.0.2:80/tcp: cannot assign requested address", Permanent),
+        (
+            500,
+            "Error starting userland proxy: listen tcp4 10.9.9.9:80: bind: cannot assign requested address",
+            Permanent,
+        ),
+        (500, "failed to bind host port 127.0.0.1:80/tcp: permission denied", Permanent),
         (500, "OCI runtime create failed: exec: nope: not found", Permanent),
         (400, "Minimum memory limit allowed is 6MB", Permanent),
         (500, "Cannot kill container: x: The linux daemon does not support signal 99", Permanent),
@@ -137,6 +144,24 @@ def test_refusals_have_types_and_keep_the_engines_words(status: int, words: str,
     assert type(error) is kind
     assert str(error).startswith("cannot start container c: ")
     assert words in str(error)
+
+
+@pytest.mark.parametrize(
+    ("words", "port"),
+    [
+        ("driver failed on endpoint c (5e1f): Bind for 127.0.0.1:8001 failed: port is already allocated", 8001),
+        ("Bind for :::8001 failed: port is already allocated", 8001),
+        ("Error starting userland proxy: listen tcp4 127.0.0.1:8001: bind: address already in use", 8001),
+        ("Error starting userland proxy: listen tcp6 [::1]:8001: bind: address already in use", 8001),
+        ("failed to bind host port for 127.0.0.1:8001:172.17.0.2:80/tcp: address already in use", 8001),
+        ("failed to bind host port 127.0.0.1:8001/tcp: address already in use", 8001),
+        ("port is already allocated", None),
+    ],
+)
+def test_of_a_taken_host_port_the_engine_says_which(words: str, port: int | None) -> None:
+    error = refusal(500, words, "start container c:80")
+    assert isinstance(error, PortTaken)
+    assert error.host_port == port
 
 
 _FRAMES = st.lists(st.tuples(st.sampled_from([1, 2]), st.binary(max_size=40)), max_size=8)

@@ -52,10 +52,20 @@ def test_a_port_that_a_process_has_is_taken(engine_bench: Bench, engine: Engine)
         binding = PortBinding(80, "tcp", "127.0.0.1", stranger.getsockname()[1])
         attached = (NetworkAttachment(engine_bench.network()),)
         name = engine_bench.created(*POLITE, networks=attached, ports=(binding,))
-        with pytest.raises(PortTaken):
+        with pytest.raises(PortTaken) as refused:
             engine_bench.backend.start(name)
+        assert refused.value.host_port == binding.host_port
         assert engine_bench.see(name).state is State.CREATED, "it never ran: nothing is lost with it"
     engine_bench.backend.start(name)
+
+
+def test_an_address_that_the_machine_has_not_is_no_taken_port(engine_bench: Bench) -> None:
+    attached = (NetworkAttachment(engine_bench.network()),)
+    binding = PortBinding(80, "tcp", "203.0.113.9", 20000)
+    name = engine_bench.created(*POLITE, networks=attached, ports=(binding,))
+    with pytest.raises(Permanent, match="cannot assign requested address") as refused:
+        engine_bench.backend.start(name)
+    assert not isinstance(refused.value, PortTaken)
 
 
 def test_the_document_has_no_way_to_the_host(engine_bench: Bench, engine_house: EngineHouse) -> None:

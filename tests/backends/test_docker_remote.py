@@ -16,6 +16,9 @@ from docker.tls import TLSConfig
 
 from jeroboam.backends.docker import Deadlines, DockerBackend
 from jeroboam.backends.errors import Temporary, WrongState
+from jeroboam.cli.engine_tls import engine_tls
+from jeroboam.cli.errors import Refused
+from jeroboam.settings import Engine as Settings
 from tests.backends.houses import Bench
 from tests.backends.proxies import Proxy, tcp_listener
 from tests.engine import Engine
@@ -62,7 +65,8 @@ def remote(
     listener = tcp_listener()
     if request.param == "tls":
         listener = _secured(listener, certificate)
-        tls = TLSConfig(client_cert=certificate, ca_cert=certificate[0], verify=True)
+        cert, key = (Path(file) for file in certificate)
+        tls = engine_tls(Settings(tls_ca=cert, tls_cert=cert, tls_key=key))
     proxy = Proxy(engine.url, listener)
     backend = DockerBackend("remote", proxy.url, installation, tls=tls)
     yield backend
@@ -96,3 +100,8 @@ def test_an_engine_with_the_wrong_certificate_is_not_talked_to(engine: Engine, c
         backend.ping()
     backend.close()
     proxy.close()
+
+
+def test_certificates_that_are_not_there_are_named(tmp_path: Path) -> None:
+    with pytest.raises(Refused, match=f"see that these files are there: {tmp_path}/ca.pem"):
+        engine_tls(Settings(tls_ca=tmp_path / "ca.pem"))

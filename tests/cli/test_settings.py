@@ -67,3 +67,9 @@ def test_rules_in_the_data_folder_are_found(tmp_path: Path) -> None:
     (tmp_path / "policy.yaml").write_text("{}")
     assert load(tmp_path).policy == tmp_path / "policy.yaml"
     assert load(tmp_path, policy_file=Path("/elsewhere")).policy == Path("/elsewhere")
+
+
+@pytest.mark.parametrize("engine", [{"tls_cert": "/c.pem"}, {"tls_cert": "/c.pem", "tls_key": "/k.pem"}])
+def test_the_engines_certificates_go_together(tmp_path: Path, engine: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError, match=r"go together, and with engine\.tls_ca"):
+        load(tmp_path, engine=engine)

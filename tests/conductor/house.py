@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy import text
 
 from jeroboam.backends.fake import FakeBackend
+from jeroboam.conductor.engine import KnownEngine
 from jeroboam.conductor.main import Conductor
 from jeroboam.conductor.secrets import SecretBox
 from jeroboam.model.container import KIND, ContainerSpec, ContainerStatus, Intent, Phase, RunState
@@ -49,6 +50,9 @@ class House:
             a_cloud(tx, teams, grace=grace)
         self.backend = FakeBackend("fake", self.database.installation, [IMAGE], lambda: time.time() + skew)
         self.conductor = self.new_conductor()
+
+    def engine(self) -> KnownEngine:
+        return KnownEngine(self.database, self.backend)
 
     def new_conductor(self) -> Conductor:
         return Conductor(self.database, self.backend, self.settings, SecretBox.at(self.settings.data / "key"))

@@ -10,6 +10,7 @@ from jeroboam.backends.base import Definition
 from jeroboam.conductor.housekeeping import Housekeeping
 from jeroboam.model.conditions import ConditionType, find
 from jeroboam.model.container import (
+    Intent,
     NetworkSpec,
     OnEvict,
     Phase,
@@ -23,13 +24,6 @@ from jeroboam.model.names import LABEL_NAME, LABEL_OBJECT, network_name, volume_
 from jeroboam.model.observed import State
 from tests.conductor.house import FOREVER, House, running
 from tests.engine import wait_until
-
-
-@pytest.fixture
-def house(tmp_path: Path) -> Iterator[House]:
-    with running(House(tmp_path)) as house:
-        yield house
-
 
 ALWAYS = RestartPolicy(Restart.ALWAYS)
 
@@ -120,6 +114,20 @@ def test_one_that_was_made_without_a_network_is_made_anew_for_its_first(house: H
     house.until(ident, Phase.RUNNING)
 
 
+@pytest.mark.parametrize("state", [RunState.RUNNING, RunState.STOPPED])
+def test_leaving_its_last_network_costs_a_container_nothing_else(house: House, state: RunState) -> None:
+    ident = house.create(networks=(NetworkSpec("front"),))
+    house.until(ident, Phase.RUNNING)
+    if state is RunState.STOPPED:
+        house.ask_for(ident, state)
+        house.until(ident, Phase.STOPPED)
+    house.change(ident, networks=())
+    wait_until(lambda: not house.backend.standing[house.name(ident)].joined, "it is on no network")
+    house.change(ident, networks=(NetworkSpec("back"),))
+    wait_until(lambda: house.backend.standing[house.name(ident)].joined, "it is on another")
+    assert (house.calls("create"), house.calls("remove")) == (1, 0)
+
+
 def test_a_network_that_no_container_names_is_given_back(house: House) -> None:
     ident = house.create(networks=(NetworkSpec("front"), NetworkSpec("back")))
     house.until(ident, Phase.RUNNING)
@@ -136,7 +144,7 @@ def a_housekeeper(house: House) -> Housekeeping:
     """Who waits for nothing."""
     settings = house.settings.model_copy(deep=True)
     settings.conductor.resync_seconds = settings.conductor.orphan_grace = 0.0
-    return Housekeeping(house.database, house.backend, settings, time.time)
+    return Housekeeping(house.database, house.backend, house.engine(), settings, time.time)
 
 
 def test_what_the_engine_kept_of_a_network_goes_later(house: House) -> None:
@@ -152,7 +160,7 @@ def test_what_the_engine_kept_of_a_network_goes_later(house: House) -> None:
     assert house.backend.networks() == []
 
 
-def test_strays_go_and_one_that_stays_keeps_no_other(house: House) -> None:
+def test_orphans_go_and_one_that_stays_keeps_no_other(house: House) -> None:
     ident = house.create(networks=(NetworkSpec("front"),), volumes=(VolumeMount("/own"), VolumeMount("/kept", "kept")))
     house.until(ident, Phase.RUNNING)
     kept = ({n.name for n in house.backend.networks()}, {v.name for v in house.backend.volumes()})
@@ -328,3 +336,24 @@ def test_an_eviction_that_fails_backs_off(tmp_path: Path) -> None:
         house.backend.faults.heal()
         house.wake(victim)
         house.until(owner, Phase.RUNNING)
+
+
+def test_a_stop_for_others_that_failed_restarts_nobody(lent: House) -> None:
+    """Though its owner's last ask was a restart."""
+    victims = lent.on_engine()
+    for ident in victims:
+        revision = lent.object(ident).generation + 1
+        lent.change(ident, intent=Intent(RunState.RUNNING, revision, restart=True, asked_at=time.time()))
+    wait_until(lambda: lent.calls("restart") == 16, "all are restarted")
+    lent.backend.faults.fail("stop", times=None)
+    owner = lent.create("team1", "owner")
+    wait_until(lambda: lent.calls("stop") > 0, "one is to leave")
+    lent.delete(owner)
+    wait_until(lambda: lent.object(owner) is None, "the claimant is gone")
+
+    def settled(ident: str) -> bool:
+        status, intent = lent.status(ident), lent.object(ident).spec.intent
+        return status.failures == 0 and status.intent_done == intent.revision
+
+    wait_until(lambda: all(settled(ident) for ident in victims), "all go on")
+    assert lent.calls("restart") == 16

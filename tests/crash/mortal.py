@@ -22,6 +22,7 @@ from jeroboam.backends.docker import Deadlines, DockerBackend
 from jeroboam.backends.docker.wire import Wire
 from jeroboam.conductor import owner
 from jeroboam.conductor.containers import ContainerController
+from jeroboam.conductor.engine import KnownEngine
 from jeroboam.conductor.secrets import CredentialStore, SecretBox
 from jeroboam.identity.policy import Policy
 from jeroboam.identity.projects import Place
@@ -121,7 +122,8 @@ def live(house: House, at: int, request: tuple[str, str, dict[str, Any] | None])
     backend = DockerBackend("engine", house.engine, database.installation)
     backend._wire = wire = MortalWire(house.engine, None, Deadlines(), 1)
     box = SecretBox.at(house.settings.data / "secret.key")
-    controller = ContainerController(database, backend, house.settings, CredentialStore(database, box), time.time)
+    engine, credentials = KnownEngine(database, backend), CredentialStore(database, box)
+    controller = ContainerController(database, backend, engine, house.settings, credentials, time.time)
     with app_of(house, database, backend) as client:
         database.killer = wire.killer = Killer(at)
         method, path, body = request

@@ -59,6 +59,7 @@ ALWAYS = with_intent(RunState.RUNNING, restart=RestartPolicy(Restart.ALWAYS))
 STOPPED = with_intent(RunState.STOPPED)
 CREATED = with_intent(RunState.CREATED)
 PAUSED = with_intent(RunState.PAUSED)
+ALONE = replace(SPEC, networks=())
 RESTART = replace(SPEC, intent=Intent(RunState.RUNNING, revision=2, restart=True))
 ASKED = replace(SPEC, intent=Intent(RunState.RUNNING, revision=2, asked_at=500.0))
 PATIENT = replace(SPEC, intent=Intent(RunState.RUNNING, revision=2, timeout=300))
@@ -80,6 +81,12 @@ CASES: list[tuple[str, Desired, Observed | None, Step]] = [
     ("ran before it was asked for", desired(ASKED), seen(State.EXITED, started_at=499.0), steps.Start()),
     ("was evicted since", desired(ASKED, redo_after=600.0), seen(State.EXITED, started_at=501.0), steps.Start()),
     ("restart", desired(RESTART), seen(State.RUNNING), steps.Restarting(10)),
+    (
+        "restarted, and its stop for others failed",
+        desired(replace(RESTART, intent=replace(RESTART.intent, asked_at=500.0)), redo_after=600.0),
+        seen(State.RUNNING, started_at=501.0),
+        steps.Fulfilled(),
+    ),
     ("restart of what stands still", desired(RESTART), seen(State.EXITED), steps.Start()),
     ("stop", desired(STOPPED), seen(State.RUNNING, STOPPED), steps.Stop(10)),
     ("pause", desired(PAUSED), seen(State.RUNNING, PAUSED), steps.Pause()),
@@ -110,6 +117,24 @@ CASES: list[tuple[str, Desired, Observed | None, Step]] = [
     ("memory refused", replace(desired(), limits_refused="no"), seen(State.CREATED, memory=1), steps.Start()),
     ("memory refused, at rest", replace(desired(done=2), limits_refused="no"), seen(State.RUNNING, memory=1), REST),
     ("made from another definition", desired(done=2), seen(State.RUNNING, definition="old"), steps.Remove(again=True)),
+    (
+        "made without a network, is to join one",
+        desired(done=2),
+        seen(State.RUNNING, joinable=False),
+        steps.Remove(again=True),
+    ),
+    (
+        "made without a network, is to have none",
+        desired(ALONE, done=2),
+        seen(State.RUNNING, ALONE, joinable=False),
+        REST,
+    ),
+    (
+        "is to leave its last network",
+        replace(desired(done=2), spec=ALONE),
+        seen(State.RUNNING, ALONE),
+        steps.Rejoin(),
+    ),
     ("renamed", replace(desired(done=2), name="db"), seen(State.RUNNING), steps.Rejoin()),
     (
         "ran to its end, to be removed",
@@ -143,12 +168,9 @@ def test_an_ask_changes_no_definition_but_a_command_does() -> None:
     assert definition_digest(SPEC) != definition_digest(replace(SPEC, rebuild=1))
 
 
-def test_networks_are_joined_and_left_as_long_as_there_is_one() -> None:
-    without, other, both = (
-        definition_digest(replace(SPEC, networks=networks))
-        for networks in ((), (NetworkSpec("back"),), (NetworkSpec(), NetworkSpec("back")))
-    )
-    assert definition_digest(SPEC) == other == both != without
+def test_networks_are_no_part_of_a_definition() -> None:
+    for networks in ((), (NetworkSpec("back"),), (NetworkSpec(), NetworkSpec("back"))):
+        assert definition_digest(replace(SPEC, networks=networks)) == definition_digest(SPEC)
 
 
 def test_what_is_as_by_default_is_no_part_of_a_digest() -> None:

@@ -251,7 +251,7 @@ def test_audit_newest_first(db: Database) -> None:
         assert audit.listing(tx, {"b"}) == [Entry(actor, "b", "limits", {"vcpus": 1}, {"vcpus": 2}, 2.0, 2)]
 
 
-def test_ports_that_nobody_chose_move_to_the_next_free_and_round_the_range(db: Database) -> None:
+def test_a_port_that_nobody_chose_moves_to_the_next_free_and_round_the_range(db: Database) -> None:
     one, two = an_object(), an_object()
     wanted = [PortSpec(80), PortSpec(53, "udp"), PortSpec(443, host_port=103)]
     with db.write() as tx:
@@ -260,11 +260,13 @@ def test_ports_that_nobody_chose_move_to_the_next_free_and_round_the_range(db: D
         ports.allocate(tx, one.id, "p1", wanted, 100, 103)
         ports.allocate(tx, two.id, "p1", [PortSpec(80)], 100, 103)
         seen = []
-        for _ in range(3):
-            assert ports.move(tx, one.id, wanted, 100, 103)
+        # Nobody knows of which protocol the taken one is: at first both that have it move.
+        for taken in (100, 102, 101):
+            assert ports.move(tx, one.id, taken, wanted, 100, 103)
             seen.append({spec.port: host for spec, host in ports.of(tx, one.id)})
-        assert [[at[80], at[53], at[443]] for at in seen] == [[102, 101, 103], [100, 102, 103], [102, 103, 103]]
-        assert not ports.move(tx, two.id, [PortSpec(80, host_port=101)], 100, 103)
+        assert [[at[80], at[53], at[443]] for at in seen] == [[102, 101, 103], [100, 101, 103], [100, 102, 103]]
+        assert not ports.move(tx, one.id, 103, wanted, 100, 103), "its owner chose it"
+        assert not ports.move(tx, one.id, 101, wanted, 100, 103), "it is another's"
         ports.allocate(tx, two.id, "p1", [PortSpec(81)], 100, 103)
         with pytest.raises(Conflict, match="all tcp host ports from 100 to 103 are in use"):
-            ports.move(tx, one.id, wanted, 100, 103)
+            ports.move(tx, one.id, 100, wanted, 100, 103)

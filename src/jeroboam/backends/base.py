@@ -15,8 +15,12 @@ NO_RESTART = RestartPolicy()
 
 @dataclass(frozen=True, slots=True)
 class Capacity:
-    """What the engine's machine has: `cpus` whole cores, `memory` in MiB, and its host name."""
+    """What the engine's machine has: `cpus` whole cores, `memory` in MiB, and its host name.
 
+    `id` tells the engine from any other, and stays for as long as its data do.
+    """
+
+    id: str
     host: str
     cpus: int
     memory: int

@@ -42,7 +42,14 @@ class Taken(Permanent):
 
 
 class PortTaken(Taken):
-    """A host port is in use, by a container or by any process of the engine's machine."""
+    """A host port is in use, by a container or by any process of the engine's machine.
+
+    `host_port` is the one that the engine names; None where it names none.
+    """
+
+    def __init__(self, message: str, host_port: int | None = None) -> None:
+        super().__init__(message)
+        self.host_port = host_port
 
 
 class NetworkMissing(Permanent):

@@ -54,6 +54,7 @@ def failed(check: str, found: str, mend: str) -> Check:
 def all_checks(settings: Settings, engine_given: bool) -> Iterator[Check]:
     """In the order in which a newcomer meets them. The engine is that of a running server, unless one is given."""
     from jeroboam.cli.checks_engine import engine_checks
+    from jeroboam.cli.engine_tls import engine_tls
 
     running = process.find_running(settings.data)
     engine = running.engine if running and not engine_given else settings.engine.url
@@ -62,7 +63,7 @@ def all_checks(settings: Settings, engine_given: bool) -> Iterator[Check]:
     yield from databases(settings)
     yield disk("disk", settings.data)
     yield capabilities()
-    yield from engine_checks(engine, settings.network.range)
+    yield from engine_checks(engine, engine_tls(settings.engine), settings.network.range)
     if running is None:
         yield port("api port", settings.api.host, settings.api.port, "--port")
         if settings.identity.auth_url is None:

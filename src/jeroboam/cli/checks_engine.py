@@ -8,6 +8,7 @@ from typing import Any
 import docker
 import requests
 from docker.errors import DockerException
+from docker.tls import TLSConfig
 
 from jeroboam.cli.checks import Check, disk, failed, host_routes, ok, warning
 from jeroboam.model.names import LABEL_INSTALLATION
@@ -18,10 +19,10 @@ SECONDS = 5
 LIMITS = {"MemoryLimit": "memory", "CpuCfsQuota": "cpu", "PidsLimit": "pids"}
 
 
-def engine_checks(url: str, wanted: IPv4Network) -> Iterator[Check]:
+def engine_checks(url: str, tls: TLSConfig | None, wanted: IPv4Network) -> Iterator[Check]:
     """Reachable at `url`, new enough, able to limit, with room, and nothing in the range of our networks."""
     try:
-        client = docker.APIClient(base_url=url, version="1.41", timeout=SECONDS)
+        client = docker.APIClient(base_url=url, version="1.41", timeout=SECONDS, tls=tls or False)
         version, info = client.version(api_version=False), client.info()
         networks = client.networks(filters={"label": LABEL_INSTALLATION})
     except (DockerException, requests.RequestException) as error:

@@ -1,4 +1,4 @@
-"""`jeroboam db copy`: what an installation remembers moves to another database."""
+"""`jeroboam db`: what an installation remembers moves to another database, or from one engine to the next."""
 
 from contextlib import ExitStack
 
@@ -28,6 +28,21 @@ def copy(settings: Settings, url: str) -> None:
         copying.copy(source, target, lambda table, rows: progress(f"  {table}: {rows} rows"))
     progress("copied; every counter adds up. The old database is as it was; to start again on the new one, write")
     _say_line(settings, url, progress)
+
+
+def forget_engine(settings: Settings) -> None:
+    """Raises Refused while something runs on the data folder, Unavailable."""
+    from jeroboam.store import engine
+    from jeroboam.store.database import Database
+
+    with ExitStack() as stack:
+        stack.enter_context(process.nobody_else(settings.data))
+        database = Database(settings.database_url)
+        stack.callback(database.close)
+        database.migrate()
+        with database.write() as tx:
+            engine.forget(tx)
+    Progress()("forgotten; the next conductor that starts makes the containers on the engine that it is given")
 
 
 def say_if_not_written(settings: Settings, progress: Progress) -> None:

@@ -141,7 +141,7 @@ def api(
 
 @app.command()
 def conductor(data: options.Data = None, engine: options.Engine = None, database: options.Database = None) -> None:
-    """Run a conductor alone. As many as you like may run on one database."""
+    """Run a conductor alone. As many as you like may run on one database, all of them with one engine."""
     with sentences():
         from jeroboam.cli.parts import run_conductor
 
@@ -221,6 +221,18 @@ def copy_database(
         from jeroboam.cli.db import copy
 
         copy(options.settings_from(data, database=database), to)
+
+
+@db.command("forget-engine")
+def forget_engine(data: options.Data = None, database: options.Database = None) -> None:
+    """Forget which engine the containers are on, after it was replaced. The next one that starts is remembered.
+
+    Refuses while anything runs on the data folder; stop the conductors of other machines too.
+    """
+    with sentences():
+        from jeroboam.cli.db import forget_engine as forget
+
+        forget(options.settings_from(data, database=database))
 
 
 @app.command()

@@ -49,6 +49,7 @@ def restore(data: Path, file: Path, force: bool) -> None:
     progress(f"restored into {data}. The next `jeroboam up`")
     progress.plain("          - makes containers again that are in the backup but no longer on the engine,")
     progress.plain("          - removes containers of ours that are on the engine but not in the backup,")
+    progress.plain("            with their own volumes, after conductor.orphan_grace (docs/operations.md),")
     progress.plain("          - brings the service catalogue and clouds.yaml to its addresses.")
 
 

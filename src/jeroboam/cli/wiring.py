@@ -10,6 +10,7 @@ from jeroboam.api.services import Services
 from jeroboam.backends.docker import Deadlines, DockerBackend
 from jeroboam.backends.errors import BackendError
 from jeroboam.cli import example
+from jeroboam.cli.engine_tls import engine_tls
 from jeroboam.cli.errors import Refused
 from jeroboam.conductor.main import Conductor
 from jeroboam.conductor.secrets import SecretBox
@@ -36,7 +37,10 @@ class Base:
 
 
 def open_base(settings: Settings, stack: ExitStack) -> Base:
-    """Opens and migrates the database, makes the backend. What is opened is closed by `stack`. Raises Unavailable."""
+    """Opens and migrates the database, makes the backend. What is opened is closed by `stack`.
+
+    Raises Unavailable, Refused where the engine's certificates are not there.
+    """
     database = Database(settings.database_url)
     stack.callback(database.close)
     database.migrate()
@@ -45,6 +49,7 @@ def open_base(settings: Settings, stack: ExitStack) -> Base:
         engine.name,
         engine.url,
         database.installation,
+        tls=engine_tls(engine),
         deadlines=Deadlines(call=engine.deadline, pull=engine.pull_deadline),
     )
     stack.callback(backend.close)
@@ -52,7 +57,7 @@ def open_base(settings: Settings, stack: ExitStack) -> Base:
 
 
 def start_conductor(base: Base, stack: ExitStack) -> None:
-    """Starts it; `stack` stops it."""
+    """Starts it; `stack` stops it. Raises Unavailable where the engine is not the installation's."""
     conductor = Conductor(base.database, base.backend, base.settings, base.secrets)
     conductor.start()
     stack.callback(conductor.stop, STOP_SECONDS)

@@ -68,7 +68,7 @@ class Actor:
             turn.status = replace(turn.status, networking=None)
             raise Temporary(f"{error}; it is made anew") from error
         except PortTaken as error:
-            self._move_ports(turn, seen, error)
+            self._move_port(turn, seen, error)
             raise Temporary(f"{error}; the next one is tried") from error
 
     def _take(self, turn: Turn, step: Step, seen: Observed | None) -> Observed | None:
@@ -115,12 +115,15 @@ class Actor:
                 self._update(turn, memory, vcpus)
         self._note_drift(turn, step, getattr(step, "drifted", False))
 
-    def _move_ports(self, turn: Turn, seen: Observed | None, error: PortTaken) -> None:
+    def _move_port(self, turn: Turn, seen: Observed | None, error: PortTaken) -> None:
         """Something past us has a host port. Only who never ran is made anew for it: others have files to lose."""
-        if seen is None or seen.state is not State.CREATED or not self._definitions.move_ports(turn.obj):
+        never_ran = seen is not None and seen.state is State.CREATED
+        if not never_ran or error.host_port is None or not self._definitions.move_port(turn.obj, error.host_port):
             raise error
         self._backend.remove(self.name(turn))
         turn.status = replace(turn.status, definition=None)
+        # Without a look after it, the echo of the removal would wake it at once.
+        self.look(turn)
 
     def _update(self, turn: Turn, memory: int, vcpus: int) -> None:
         """A refusal is told and ends nothing: it goes on with the limits that it has."""
@@ -228,7 +231,7 @@ class Actor:
         self._ensure_surroundings(turn, around)
         for attachment in self._definitions.attachments(turn.obj, around):
             self._backend.connect(self.name(turn), attachment)
-        joined = {a.network for a in seen.addresses} if seen else set()
+        joined = set(seen.networks) if seen else set()
         for engine in joined - set(around.network_names):
             self._backend.disconnect(self.name(turn), engine)
         turn.status = replace(turn.status, networking=networking_digest(turn.obj.name, turn.obj.spec))

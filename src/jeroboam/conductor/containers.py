@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 from jeroboam.backends.base import Backend
 from jeroboam.backends.errors import BackendError, Temporary
 from jeroboam.conductor.acting import Actor
+from jeroboam.conductor.engine import KnownEngine
 from jeroboam.conductor.secrets import CredentialStore
 from jeroboam.conductor.turn import LeaseLost, Turn, charge_of
 from jeroboam.model import names
@@ -39,16 +40,17 @@ class ContainerController:
         self,
         database: Database,
         backend: Backend,
+        engine: KnownEngine,
         settings: Settings,
         credentials: CredentialStore,
         clock: Callable[[], float],
     ) -> None:
         self._database = database
         self._backend = backend
+        self._engine = engine
         self._limits = settings.conductor
         self._clock = clock
         self._actor = Actor(database, backend, settings, credentials, clock)
-        self._host: str | None = None
 
     def reconcile(self, item: Work) -> float:
         """Brings the object as far as it goes now; returns the time of the last look. Raises LeaseLost."""
@@ -67,6 +69,7 @@ class ContainerController:
         return turn.looked_at
 
     def _advance(self, turn: Turn) -> None:
+        self._engine.host()
         seen = self._actor.look(turn)
         for _ in range(MAX_STEPS):
             step = plan(turn.desired(), seen, self._clock())
@@ -89,8 +92,7 @@ class ContainerController:
         status = report(turn.desired(), seen, self._actor.network_names(turn, seen), now, vanished=vanished)
         if charge.hold is Hold.ADMITTED and charge.evict_at is None:
             status = replace(status, evicted_by=None)
-        self._host = self._host or self._backend.capacity().host
-        status = replace(status, host=self._host)
+        status = replace(status, host=self._engine.host())
         wake_at = charge.evict_at or now + self._limits.resync_seconds
         self._finish(turn, status, wake_at, settled=not turn.limits_refused)
 

@@ -75,11 +75,11 @@ class Definitions:
         with self._database.write() as tx:
             networks.found_with(tx, project_id, network, subnet, limits.range, limits.prefix)
 
-    def move_ports(self, obj: Container) -> bool:
-        """Another host port for each that its owner did not choose; whether there is such a one."""
+    def move_port(self, obj: Container, host_port: int) -> bool:
+        """Another host port instead of `host_port`; False where its owner chose it."""
         low, high = self._settings.network.publish_ports
         with self._database.write() as tx:
-            return ports.move(tx, obj.id, obj.spec.ports, low, high)
+            return ports.move(tx, obj.id, host_port, obj.spec.ports, low, high)
 
     def attachments(self, obj: Container, around: Surroundings) -> tuple[NetworkAttachment, ...]:
         """The container is found under its name, its id's first eight digits and its hostname."""

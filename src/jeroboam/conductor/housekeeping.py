@@ -6,7 +6,9 @@ import structlog
 
 from jeroboam.backends.base import Backend
 from jeroboam.backends.errors import BackendError
+from jeroboam.conductor.engine import KnownEngine
 from jeroboam.model import names
+from jeroboam.model.errors import Unavailable
 from jeroboam.model.quantities import CONTAINERS, MEMORY, VCPUS
 from jeroboam.settings import Settings
 from jeroboam.store import events, history, ledger, networks, objects, volumes
@@ -18,7 +20,7 @@ EVENTS_KEPT = 7 * 86400.0
 """Seconds."""
 
 
-class _Strays:
+class _Orphans:
     """Things that nobody owns, by name, and since when. They are left alone for a while: the row may be on its way."""
 
     def __init__(self) -> None:
@@ -33,32 +35,48 @@ class _Strays:
 class Housekeeping:
     """Each chore stands for itself: one that fails is logged and tried again at the next round."""
 
-    def __init__(self, database: Database, backend: Backend, settings: Settings, clock: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        database: Database,
+        backend: Backend,
+        engine: KnownEngine,
+        settings: Settings,
+        clock: Callable[[], float],
+    ) -> None:
         self._database = database
         self._backend = backend
+        self._engine = engine
         self._settings = settings
         self._clock = clock
-        self._containers, self._networks, self._volumes, self._idle_networks = (_Strays() for _ in range(4))
+        self._containers, self._networks, self._volumes, self._idle_networks = (_Orphans() for _ in range(4))
 
     def run(self) -> None:
-        # History first: the others may wait for the engine, and its minute has just begun.
-        chores = (
-            self._history,
+        # History first: its minute has just begun. Last what may wait for the engine.
+        for chore in (self._history, self._reservations, self._old_events):
+            self._do(chore)
+        on_engine = (
             self._capacity,
-            self._reservations,
-            self._stray_containers,
+            self._orphan_containers,
             self._unused_networks,
-            self._stray_networks,
-            self._stray_volumes,
-            self._old_events,
+            self._orphan_networks,
+            self._orphan_volumes,
         )
-        for chore in chores:
-            try:
-                chore()
-            except BackendError as error:
-                log.warning("housekeeping.put_off", chore=chore.__name__.strip("_"), reason=str(error))
-            except Exception:
-                log.exception("housekeeping.failed", chore=chore.__name__.strip("_"))
+        if self._do(self._engine.host):
+            for chore in on_engine:
+                self._do(chore)
+
+    def _do(self, chore: Callable[[], object]) -> bool:
+        """Whether it is done."""
+        name = chore.__name__.strip("_")
+        try:
+            chore()
+        except (BackendError, Unavailable) as error:
+            log.warning("housekeeping.put_off", chore=name, reason=str(error))
+        except Exception:
+            log.exception("housekeeping.failed", chore=name)
+        else:
+            return True
+        return False
 
     def _history(self) -> None:
         """Several conductors may come at once: whoever is first writes."""
@@ -81,7 +99,7 @@ class Housekeeping:
         with self._database.write() as tx:
             ledger.due(tx, self._clock())
 
-    def _stray_containers(self) -> None:
+    def _orphan_containers(self) -> None:
         """Containers of ours whose object is gone, or that somebody renamed, so that another takes their place."""
         found = []
         for summary in self._backend.containers():
@@ -99,34 +117,34 @@ class Housekeeping:
             with self._database.write() as tx:
                 gone = networks.remove_if_unused(tx, ident)
             if gone:
-                # What the engine keeps is a stray from now on.
+                # What the engine keeps is an orphan from now on.
                 self._try(self._backend.remove_network, names.network_name(self._database.installation, ident))
 
-    def _stray_networks(self) -> None:
+    def _orphan_networks(self) -> None:
         """Networks of ours without a row: the engine was away, or we were killed, when the row went."""
         there = [network.name for network in self._backend.networks()]
         with self._database.read() as tx:
             known = {names.network_name(self._database.installation, row.id) for row in networks.listing(tx, None)}
         self._remove(self._networks, set(there) - known, self._backend.remove_network)
 
-    def _stray_volumes(self) -> None:
+    def _orphan_volumes(self) -> None:
         """Objects' own volumes without a row. A project's volumes hold what it wants to keep: never those."""
         there = [volume.name for volume in self._backend.volumes() if names.LABEL_OBJECT in volume.labels]
         with self._database.read() as tx:
             known = {names.volume_name(self._database.installation, row.id) for row in volumes.listing(tx, None)}
         self._remove(self._volumes, set(there) - known, self._backend.remove_volume)
 
-    def _remove(self, strays: _Strays, found: Iterable[str], remove: Callable[[str], None]) -> None:
-        for name in strays.old(found, self._clock(), self._settings.conductor.orphan_grace):
+    def _remove(self, orphans: _Orphans, found: Iterable[str], remove: Callable[[str], None]) -> None:
+        for name in orphans.old(found, self._clock(), self._settings.conductor.orphan_grace):
             if self._try(remove, name):
-                log.warning("stray.removed", name=name)
+                log.warning("orphan.removed", name=name)
 
     def _try(self, remove: Callable[[str], None], name: str) -> bool:
         """Whether it is gone: one that the engine keeps does not keep the others."""
         try:
             remove(name)
         except BackendError as error:
-            log.warning("stray.kept", name=name, reason=str(error))
+            log.warning("orphan.kept", name=name, reason=str(error))
             return False
         return True
 

@@ -4,13 +4,16 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 
 import structlog
 
 from jeroboam.backends.base import Backend
+from jeroboam.backends.errors import BackendError
 from jeroboam.conductor import owner
 from jeroboam.conductor.containers import ContainerController
 from jeroboam.conductor.echoes import Echoes
+from jeroboam.conductor.engine import KnownEngine
 from jeroboam.conductor.housekeeping import Housekeeping
 from jeroboam.conductor.leases import Leases
 from jeroboam.conductor.secrets import CredentialStore, SecretBox
@@ -55,9 +58,10 @@ class Conductor:
         self._echoes = Echoes()
         self._leases = Leases(database, settings.conductor.lease_seconds, clock)
         credentials = CredentialStore(database, box)
-        self._controller = ContainerController(database, backend, settings, credentials, clock)
+        self._engine = KnownEngine(database, backend)
+        self._controller = ContainerController(database, backend, self._engine, settings, credentials, clock)
         self._watcher = Watcher(database, backend, self._echoes, clock)
-        self._housekeeping = Housekeeping(database, backend, settings, clock)
+        self._housekeeping = Housekeeping(database, backend, self._engine, settings, clock)
         count = settings.engine.workers
         self._pool = ThreadPoolExecutor(count + URGENT_WORKERS, thread_name_prefix="worker")
         self._workers, self._urgent_workers = Workers(count), Workers(URGENT_WORKERS)
@@ -68,6 +72,9 @@ class Conductor:
         self._housekeeper = threading.Thread(target=self._keep_house, name="housekeeper", daemon=True)
 
     def start(self) -> None:
+        """Raises Unavailable where the engine is not the installation's; one that is away is asked when it is back."""
+        with suppress(BackendError):
+            self._engine.host()
         self._bury()
         self._dispatcher.start()
         self._keeper.start()

@@ -33,7 +33,11 @@ class Observed:
     finished_at: float | None = None
     health: str | None = None
     addresses: tuple[Address, ...] = ()
-    """`Address.network` is the engine's name of the network."""
+    """Only while it runs. `Address.network` is the engine's name of the network."""
+    networks: tuple[str, ...] = ()
+    """The engine's names of those that it is on, also while it stands still."""
+    joinable: bool = True
+    """False: it was made without any network, and the engine lets it join none."""
     ports: tuple[PublishedPort, ...] = ()
     memory: int = 0
     vcpus: int = 0

@@ -101,7 +101,7 @@ class Rejoin:
 
 @dataclass(frozen=True, slots=True)
 class Remove:
-    """Take it away: to delete it, or (`again`) to make it anew from a changed definition."""
+    """Take it away: to delete it, or (`again`) to make it anew: from a changed definition, or for its first network."""
 
     again: bool = False
     drifted: bool = False
@@ -165,7 +165,7 @@ def plan(desired: Desired, seen: Observed | None, now: float) -> Step:
         return Stop(_leave_within(desired), leaving=True) if _alive(seen) else Rest()
     if seen is None:
         return _absent(desired)
-    if seen.definition != definition_digest(desired.spec):
+    if seen.definition != definition_digest(desired.spec) or (desired.spec.networks and not seen.joinable):
         return Remove(again=True)
     if seen.state is State.CREATED and desired.status.definition != seen.definition:
         # Its create may have been broken off: files and networks that it left out are made good.
@@ -235,7 +235,9 @@ def _pending_run(desired: Desired, seen: Observed) -> Step | None:
     match intent.state, seen.state:
         case RunState.RUNNING, _ if _started_since(seen, max(intent.asked_at, desired.status.redo_after)):
             return Unpause() if seen.state is State.PAUSED else None
-        case RunState.RUNNING, State.RUNNING | State.PAUSED if intent.restart:
+        case RunState.RUNNING, State.RUNNING | State.PAUSED if intent.restart and not _started_since(
+            seen, intent.asked_at
+        ):
             return Restarting(intent.timeout)
         case RunState.RUNNING | RunState.PAUSED, State.CREATED | State.EXITED:
             return Start()

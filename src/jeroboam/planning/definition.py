@@ -29,9 +29,7 @@ def definition_digest(spec: ContainerSpec) -> str:
     What is as by default is left out: a field that a later version adds changes no digest, and remakes nothing.
     """
     neutral = replace(spec, intent=Intent(), quota=QuotaSpec(), hints={})
-    essentials = {key: value for key, value in _essentials(neutral).items() if key not in _LIVE}
-    # One that was made without any network can never join one, whichever others a container may join and leave.
-    return _digest(essentials if spec.networks else {**essentials, "networks": None})
+    return _digest({key: value for key, value in _essentials(neutral).items() if key not in _LIVE})
 
 
 def networking_digest(name: str, spec: ContainerSpec) -> str:

@@ -55,14 +55,15 @@ def allocate(
     return tuple((spec, given[place]) for place, spec in enumerate(wanted))
 
 
-def move(tx: Connection, object_id: str, wanted: Sequence[PortSpec], low: int, high: int) -> bool:
-    """Gives those of the object's ports that `wanted` names none for the next free one above, round the range.
+def move(tx: Connection, object_id: str, old: int, wanted: Sequence[PortSpec], low: int, high: int) -> bool:
+    """Gives the object's host port `old`, unless `wanted` names it, for the next free one above, round the range.
 
-    For ports that something past us has. Whether there is one to move. Raises Conflict if none is left.
+    For a port that something past us has. Whether it is one to move. Raises Conflict if none is left.
     """
     named = {(spec.port, spec.protocol, spec.host_port) for spec in wanted}
-    moving = [(spec, old) for spec, old in of(tx, object_id) if (spec.port, spec.protocol, old) not in named]
-    for spec, old in moving:
+    mine = [spec for spec, host_port in of(tx, object_id) if host_port == old]
+    moving = [spec for spec in mine if (spec.port, spec.protocol, old) not in named]
+    for spec in moving:
         taken = set(tx.execute(_TAKEN, {"protocol": spec.protocol}).scalars())
         new = _next_free(spec, taken, [*range(old + 1, high + 1), *range(low, old)], low, high)
         tx.execute(_MOVE, {"of_protocol": spec.protocol, "old": old, "new": new})

@@ -37,7 +37,9 @@ def _object_key() -> ForeignKey:
     return ForeignKey("objects.id", ondelete="CASCADE", deferrable=True, initially="DEFERRED")
 
 
-installation = Table("installation", metadata, Column("id", String(8), primary_key=True))
+installation = Table(
+    "installation", metadata, Column("id", String(8), primary_key=True), Column("engine", String(128), nullable=True)
+)
 
 objects = Table(
     "objects",

@@ -13,6 +13,7 @@ Document = Mapping[str, Any]
 
 _STATES: Mapping[str, State] = {state.value: state for state in State}
 _ENDED = frozenset({State.EXITED, State.DEAD, State.RESTARTING})
+_NO_NETWORK = "none"
 _TOLD = ("exitCode", "signal", "name", "image")
 
 
@@ -52,6 +53,8 @@ def observed(document: Document) -> Observed:
         finished_at=finished,
         health=(state.get("Health") or {}).get("Status"),
         addresses=_addresses(document["NetworkSettings"].get("Networks") or {}),
+        networks=tuple(sorted(set(document["NetworkSettings"].get("Networks") or {}) - {_NO_NETWORK})),
+        joinable=host.get("NetworkMode") != _NO_NETWORK,
         ports=_ports(document["NetworkSettings"].get("Ports") or {}),
         memory=(host.get("Memory") or 0) >> 20,
         vcpus=(host.get("NanoCpus") or 0) // 1_000_000,
@@ -68,6 +71,8 @@ def fresh(definition: Definition, container_id: str) -> Observed:
         state=State.CREATED,
         definition=definition.labels.get(LABEL_DEFINITION, ""),
         image_id="",
+        networks=tuple(sorted(attachment.network for attachment in definition.networks)),
+        joinable=bool(definition.networks),
         memory=definition.memory,
         vcpus=definition.vcpus,
         pids=definition.pids,
@@ -108,6 +113,7 @@ def capacity(document: Document) -> Capacity:
     """From GET /info."""
     labels = (label.partition("=") for label in document.get("Labels") or ())
     return Capacity(
+        id=document.get("ID", ""),
         host=document.get("Name", ""),
         cpus=document["NCPU"],
         memory=document["MemTotal"] >> 20,

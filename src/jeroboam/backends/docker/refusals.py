@@ -1,5 +1,6 @@
 """The engine's refusals as our types: by its words where they say more than the status does, otherwise by status."""
 
+import re
 from collections.abc import Mapping
 
 from jeroboam.backends.errors import (
@@ -23,10 +24,10 @@ _WORDS: tuple[tuple[str, type[BackendError]], ...] = (
     ("no such container", Missing),
     ("no such exec", Missing),
     ("no such image", ImageMissing),
-    ("port is already allocated", PortTaken),
-    ("bind: address already in use", PortTaken),
-    ("failed to bind host port", PortTaken),
     ("address already in use", Taken),
+    ("cannot assign requested address", Permanent),
+    ("bind: permission denied", Permanent),
+    ("failed to bind host port", Permanent),
     ("pool overlaps", Taken),
     ("is not running", WrongState),
     ("is paused", WrongState),
@@ -40,6 +41,9 @@ _WORDS: tuple[tuple[str, type[BackendError]], ...] = (
     ("is not connected to", Missing),
 )
 
+_PORT_TAKEN = re.compile("port is already allocated|bind(: | host port .*)address already in use")
+_PORT = re.compile(r"(?:bind for|listen \w+|bind host port(?: for)?) (?:\[[^]]*\]|::|[\d.]*):(\d+)")
+
 _STATUSES: Mapping[int, type[BackendError]] = {404: Missing, 409: WrongState, 429: Temporary}
 
 
@@ -47,6 +51,9 @@ def refusal(status: int, words: str, doing: str) -> BackendError:
     """What to raise for an answer of `status` with the engine's `words` to the attempt at `doing`."""
     said = words.lower()
     message = f"cannot {doing}: {words or f'the engine answered {status}'}"
+    if _PORT_TAKEN.search(said):
+        named = _PORT.search(said)
+        return PortTaken(message, int(named[1]) if named else None)
     for phrase, kind in _WORDS:
         if phrase in said:
             return kind(message)

@@ -69,7 +69,8 @@ class FakeBackend(Networks, Passthrough):
 
     @contract_call
     def capacity(self) -> Capacity:
-        return Capacity(host=f"{self.name}-host", cpus=CPUS, memory=MEMORY, engine="Fake Engine 1", os="fake")
+        host = f"{self.name}-host"
+        return Capacity(f"{self.name}-id", host, cpus=CPUS, memory=MEMORY, engine="Fake Engine 1", os="fake")
 
     @contract_call
     def clock(self) -> float:

@@ -76,7 +76,8 @@ class Processes(World):
             if binding.host_port in self.occupied_ports or (binding.protocol, binding.host_port) in taken:
                 where = f"{binding.host_ip}:{binding.host_port}"
                 name = container.definition.name
-                raise PortTaken(f"cannot start container {name}: bind for {where} failed: port is already allocated")
+                message = f"cannot start container {name}: bind for {where} failed: port is already allocated"
+                raise PortTaken(message, binding.host_port)
 
     def _take_addresses(self, container: FakeContainer) -> None:
         try:

@@ -170,6 +170,8 @@ def observed(container: FakeContainer) -> Observed:
         finished_at=container.finished_at,
         health=container.health,
         addresses=tuple(end.address for _, end in sorted(container.joined.items()) if end.address is not None),
+        networks=tuple(sorted(container.joined)),
+        joinable=bool(definition.networks),
         ports=tuple(
             PublishedPort(binding.port, binding.protocol, binding.host_ip, binding.host_port)
             for binding in definition.ports
