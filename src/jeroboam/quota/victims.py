@@ -23,6 +23,7 @@ class Search:
         self.case = case
         self.chosen: list[Choice] = []
         self.unfair = False  # somebody could have left, but fairness does not allow it
+        self._passed = False  # somebody was passed over since the candidates were ranked
         self._roots: dict[tuple[str, int], Branch] = {}
 
     def run(self) -> tuple[str, ...] | None:
@@ -55,6 +56,7 @@ class Search:
         least = min(self.chosen, key=lambda c: sum(c.claim.amounts.get(r, 0) for r in case.contested))
         case.taken -= {c.claim.id for c in self.chosen} - {least.claim.id}
         self.chosen = []
+        self._passed = True
         self._own_side_changed()
 
     def _deepest(self) -> list[Short]:
@@ -73,7 +75,7 @@ class Search:
             while root.front() is not None:
                 leaf = root.leaf()
                 if case.hopeless(leaf):
-                    self.unfair = True
+                    self.unfair = self._passed = True
                     side = leaf.up_to_side()[-1]
                     side.empty()
                     side.refresh(case.shares)
@@ -81,12 +83,11 @@ class Search:
                 _, claim = leaf.claims.pop()
                 choice = case.judge(claim, leaf, unmet, case.rules.strategies[:tried])
                 leaf.refresh(case.shares)
-                if choice is None:
-                    self.unfair = True
-                else:
+                if choice is not None:
                     if leaf.inside:
                         self._own_side_changed()
                     return choice
+                self.unfair = self._passed = True
         return None
 
     def _own(self, shorts: list[Short]) -> Choice | None:
@@ -103,9 +104,11 @@ class Search:
         return None
 
     def _own_side_changed(self) -> None:
-        """The requester stands better now: those passed over are candidates again."""
+        """The requester stands better now: those passed over, if there are any, are candidates again."""
         self.case.own_side_changed()
-        self._roots.clear()
+        if self._passed:
+            self._roots.clear()
+            self._passed = False
 
     def _root(self, node: Node, tried: int) -> Branch:
         key = (node.id, tried)
