@@ -92,3 +92,16 @@ def test_a_reclaim_inside_an_organisation_ranks_its_claims_once() -> None:
     assert inside.victims == beside.victims
     assert len(inside.victims) == 50
     assert cost_inside < 2 * cost_beside
+
+
+def test_a_refusal_costs_no_more_than_twice_what_the_largest_reclaim_does() -> None:
+    """A member may ask for more than its fair part as often as it likes."""
+    tree = Tree({"u": Limit(1000)})
+    for name in ("a", "b"):
+        attach(tree, Node(name, name, limits={"u": Limit(0)}), ROOT)
+    for i in range(1000):
+        admit(tree, Request(f"c{i}", "a", {"u": 1}, order=i), 0)
+    most, cost = decided(tree, Request("r", "b", {"u": 500}, order=1000))
+    more, cost_of_more = decided(tree, Request("r", "b", {"u": 501}, order=1000))
+    assert (most.outcome, more.outcome) == ("reclaiming", "refused")
+    assert cost_of_more < 2 * cost

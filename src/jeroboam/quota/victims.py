@@ -6,6 +6,8 @@ checked by the rules (legality.py) against what has been chosen before it. The r
 may displace them, come after everybody else's. At the end whatever turned out not to be needed is put back.
 """
 
+from heapq import heapify, heappop
+
 from jeroboam.quota.branches import Branch
 from jeroboam.quota.legality import Case, Choice
 from jeroboam.quota.policy import ReclaimFrom, WithinProject
@@ -14,6 +16,8 @@ from jeroboam.quota.trial import Short
 
 ATTEMPTS = 3
 """Each leaves out one more. In small random trees one refusal in some five thousand is left that another set spares."""
+FEW = 100
+"""Among more victims than that, one small one hardly ever decides: it is not worth all the work once more."""
 
 
 class Search:
@@ -31,7 +35,7 @@ class Search:
             if self._choose():
                 self._put_back()
                 return tuple(c.claim.id for c in self.chosen)
-            if not self.chosen:
+            if not 0 < len(self.chosen) <= FEW:
                 break
             self._start_over()
         return None
@@ -80,7 +84,7 @@ class Search:
                     side.empty()
                     side.refresh(case.shares)
                     continue
-                _, claim = leaf.claims.pop()
+                _, claim = heappop(leaf.claims)
                 choice = case.judge(claim, leaf, unmet, case.rules.strategies[:tried])
                 leaf.refresh(case.shares)
                 if choice is not None:
@@ -143,8 +147,8 @@ class Search:
         branch = Branch(node, parent.level, own=True, inside=parent.inside, parent=parent)
         branch.side = side or branch
         if node.claims and any(case.trial.own_over(node, r) for r in case.contested):
-            branch.claims = [(case.rank(c), c) for c in node.claims.values() if case.candidate(c)]
-            branch.claims.sort(key=lambda ranked: ranked[0], reverse=True)
+            branch.claims = [(case.rank(c), c) for c in case.candidates(node)]
+            heapify(branch.claims)
         return branch
 
     def _over(self, node: Node) -> bool:
