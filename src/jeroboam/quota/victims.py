@@ -40,9 +40,15 @@ class Search:
             self._start_over()
         return None
 
-    def _choose(self) -> bool:
-        """Take one after the other until everything fits, or nobody is left."""
+    def few(self) -> bool:
+        """Is there a set of a few? Looked for once."""
+        return self._choose(FEW)
+
+    def _choose(self, most: int | None = None) -> bool:
+        """Take one after the other until everything fits, or nobody is left, or `most` are taken."""
         while shorts := self._deepest():
+            if len(self.chosen) == most:
+                return False
             choice = self._outsider(shorts) or self._own(shorts)
             if choice is None:
                 return False
