@@ -3,13 +3,14 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from operator import itemgetter
 
 from jeroboam.quota.counters import free, put_limit
 from jeroboam.quota.decision import Request
 from jeroboam.quota.policy import Shortage
 from jeroboam.quota.reasons import Help
 from jeroboam.quota.tree import NOTHING, Limit, Node, Tree
-from jeroboam.quota.trial import Short, pledged
+from jeroboam.quota.trial import Short, Trial, pledged
 
 Possible = Callable[[Tree, Request], bool]
 
@@ -40,8 +41,7 @@ def when_short(tree: Tree, request: Request, short: Short, room: int | None, pos
     limit = _raise_hard(tree, request, short.node, resource, short.missing, possible) or _raise_borrow(
         tree, request, short, possible
     )
-    if limit is not None:
-        found.append(limit)
+    found += [help_ for help_ in (limit, _reservation_ends(tree, request, resource)) if help_ is not None]
     if Shortage(request.shortage or node.rules().shortage) is Shortage.REFUSE:
         found.append(Help("wait"))
     return tuple(found)
@@ -72,6 +72,25 @@ def _release_helps(tree: Tree, request: Request, short: Short) -> bool:
         return False
     trial = pledged(tree)
     trial.add(node, {resource: short.missing}, -1)
+    return _fits(trial, request, node)
+
+
+def _reservation_ends(tree: Tree, request: Request, resource: str) -> Help | None:
+    """What the project has reserved comes back to it for certain, if nobody queues for it."""
+    if tree.waiting:
+        return None
+    node, trial, units = tree.nodes[request.node_id], pledged(tree), 0
+    own = [r for r in tree.reservations.values() if r.node_id == node.id]
+    ends = [(r.until, r.id, r.amounts) for r in own if r.until is not None]
+    for until, _, amounts in sorted(ends, key=itemgetter(0, 1)):
+        trial.add(node, amounts, -1)
+        units += amounts.get(resource, 0)
+        if _fits(trial, request, node):
+            return Help("wait_until", node.id, {"units": units}, until)
+    return None
+
+
+def _fits(trial: Trial, request: Request, node: Node) -> bool:
     firm = not (request.reclaimable and node.rules().reclaimable)
     return all(s.soft for s in trial.shortages(node, request.amounts, firm))
 
