@@ -115,3 +115,30 @@ def test_a_file_that_is_nested_too_deeply_is_refused() -> None:
         tree = {"name": f"n{depth}", "children": [tree]}
     with pytest.raises(BadScenario, match="nested too deeply"):
         simulate({"tree": tree})
+
+
+RESERVED = {
+    "name": "org",
+    "hard_limit": {"u": 16, "m": 16},
+    "children": [{"name": "T1", "hard_limit": {"u": 8, "m": 8}, "reserved": {"u": 2}}, {"name": "T2"}],
+}
+
+
+@pytest.mark.parametrize(
+    ("claim", "place", "because"),
+    [
+        ({"project": "T1", "amount": {"m": 1}, "reservation": "T1:reserved"}, ("amount", "m"), "more than the 0"),
+        ({"project": "T1", "amount": {"u": 3}, "reservation": "T1:reserved"}, ("amount", "u"), "more than the 2"),
+        ({"project": "T2", "amount": {"u": 1}, "reservation": "T1:reserved"}, ("reservation",), "none of that project"),
+        ({"project": "T1", "amount": {"u": 1}, "reservation": "none"}, ("reservation",), "none of that project"),
+    ],
+)
+def test_a_claim_at_the_start_draws_what_is_reserved(
+    claim: dict[str, Any], place: tuple[str, ...], because: str
+) -> None:
+    with pytest.raises(BadScenario, match=because) as refused:
+        simulate({"tree": RESERVED, "claims": [{"id": "a", **claim}]})
+    assert refused.value.where == ("claims", 0, *place)
+    covered = {"project": "T1", "id": "a", "amount": {"u": 2}, "reservation": "T1:reserved"}
+    team = simulate({"tree": RESERVED, "claims": [covered]})["tree"]["children"][0]
+    assert (team["used"]["u"], team["reserved"]["u"]) == (2, 0)

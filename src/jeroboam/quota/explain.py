@@ -29,11 +29,12 @@ def bad_request(tree: Tree, node: Node, request: Request, rules: Effective) -> R
             "priority_above_max", node.id, None, most, "priority <= max_priority", (Help("lower_priority", None, most),)
         )
     if request.reservation is not None:
-        return _bad_draw(tree, request, request.reservation)
+        return bad_draw(tree, request, request.reservation)
     return None
 
 
-def _bad_draw(tree: Tree, request: Request, reservation_id: str) -> Reason | None:
+def bad_draw(tree: Tree, request: Request, reservation_id: str) -> Reason | None:
+    """Why the reservation does not cover the request."""
     reservation = tree.reservations.get(reservation_id)
     if reservation is None or reservation.node_id != request.node_id:
         return Reason("unknown_reservation", request.node_id, rule="a reservation of the same node")

@@ -7,6 +7,8 @@ from typing import Any
 
 from jeroboam.quota.charging import charge
 from jeroboam.quota.counters import attach, change, lift
+from jeroboam.quota.decision import Request
+from jeroboam.quota.explain import bad_draw
 from jeroboam.quota.forms import BadScenario, Where, flag, items, mapping, number, part, text, whole
 from jeroboam.quota.policy import Policy, Shortage
 from jeroboam.quota.scenario import HIGHEST, MAX_DEPTH, Units, child_defaults, limits, policy
@@ -162,8 +164,21 @@ class Start:
         for resource in claim.amounts:
             if not node.knows(resource):
                 raise BadScenario((*where, "amount", resource), "has no limit on the way to the root")
+        self._draw(claim, where)
         claim.reclaimable = claim.reclaimable and node.rules().reclaimable
         charge(self.tree, claim)
+
+    def _draw(self, claim: Claim, where: Where) -> None:
+        """What a claim draws is in its reservation, even at the start."""
+        if claim.reservation is None:
+            return
+        reason = bad_draw(self.tree, Request(claim.id, claim.node_id, claim.amounts), claim.reservation)
+        if reason is None:
+            return
+        if reason.resource is None:
+            raise BadScenario((*where, "reservation"), f"is none of that project: {claim.reservation}")
+        left = self.units.out(reason.resource, reason.figures["available"])
+        raise BadScenario((*where, "amount", reason.resource), f"is more than the {left:g} that are left to draw")
 
     def node_id(self, value: Any, where: Where) -> str:
         """The id of the project of that name; where there is none, one that is in no tree."""
