@@ -16,13 +16,15 @@ from jeroboam.quota.tree import ROOT, Limit, Node, Tree
 RESOURCES = ("containers", "vcpus", "memory", "gpus", "volumes")
 PROJECTS, DOMAINS, ORGANISATIONS = 100_000, 10, 100
 CLAIMS, OWED = 10_000, 100
-RATE, MILLISECONDS, KIB = 20_000, 20.0, 3.0
+RATE, MILLISECONDS, REFUSING, KIB = 20_000, 20.0, 300.0, 3.0
 
 
 def engine(quick: bool) -> list[Result]:
     rounds = 3 if quick else 7
-    borrowed = _borrowed()
-    decided = [_reclaim(borrowed) for _ in range(rounds)]
+    decided = _reclaims(_borrowed(ROOT), rounds)
+    inside = _reclaims(_borrowed("house"), rounds)
+    shared = _shared()
+    refused = [_refusal(shared) for _ in range(rounds)]
     before = psutil.Process().memory_info().rss
     tree = _cloud(PROJECTS)
     weight = (psutil.Process().memory_info().rss - before) / PROJECTS / 1024
@@ -32,15 +34,16 @@ def engine(quick: bool) -> list[Result]:
         Result(
             "engine: admissions", max(rates), RATE, "/s", at_least=True, detail={**size, "per_second": spread(rates)}
         ),
-        Result(
-            "engine: deciding a reclaim",
-            min(decided),
-            MILLISECONDS,
-            "ms",
-            detail={"claims": CLAIMS, "victims": OWED, "milliseconds": spread(decided)},
-        ),
+        _deciding("a reclaim", decided, MILLISECONDS, OWED),
+        _deciding("a reclaim inside an organisation", inside, MILLISECONDS, OWED),
+        _deciding("a refusal, half of all tried", refused, REFUSING, 0),
         Result("engine: memory of a project", weight, KIB, "KiB", detail=size),
     ]
+
+
+def _deciding(what: str, taken: list[float], most: float, victims: int) -> Result:
+    detail = {"claims": CLAIMS, "victims": victims, "milliseconds": spread(taken)}
+    return Result(f"engine: deciding {what}", min(taken), most, "ms", detail=detail)
 
 
 def _cloud(projects: int) -> Tree:
@@ -79,13 +82,14 @@ def _admissions(tree: Tree, count: int, seed: int) -> float:
     return count / seconds
 
 
-def _borrowed() -> Tree:
-    """A hundred projects hold all there is in 10,000 claims, half of it an idle owner's."""
+def _borrowed(top: str) -> Tree:
+    """A hundred projects hold all there is in 10,000 claims, half of it an idle owner's; everybody is below `top`."""
     tree = Tree({r: Limit(10 * CLAIMS) for r in RESOURCES})
-    attach(tree, Node("owner", "owner", limits=_limits(5 * CLAIMS)), ROOT)
+    attach(tree, Node("house", "house", limits=_limits(10 * CLAIMS if top != ROOT else 0)), ROOT)
+    attach(tree, Node("owner", "owner", limits=_limits(5 * CLAIMS)), top)
     choose = random.Random(0)  # noqa: S311
     for org in range(10):
-        attach(tree, Node(f"org-{org}", f"org-{org}", limits=_limits(CLAIMS // 2)), ROOT)
+        attach(tree, Node(f"org-{org}", f"org-{org}", limits=_limits(CLAIMS // 2)), top)
         for team in range(10):
             attach(tree, Node(f"{org}.{team}", f"{org}.{team}", limits=_limits(CLAIMS // 20)), f"org-{org}")
     for i in range(CLAIMS):
@@ -94,6 +98,30 @@ def _borrowed() -> Tree:
         decision = admit(tree, Request(f"claim-{i}", place, amounts, choose.randrange(100), order=i), 0.0)
         assert decision.outcome == "admitted"
     return tree
+
+
+def _shared() -> Tree:
+    """One of two projects, neither of which owns anything, holds all there is in 10,000 claims."""
+    tree = Tree({"containers": Limit(CLAIMS)})
+    for name in ("first", "second"):
+        attach(tree, Node(name, name, limits={"containers": Limit(0)}), ROOT)
+    for i in range(CLAIMS):
+        admit(tree, Request(f"claim-{i}", "first", {"containers": 1}, order=i), 0.0)
+    return tree
+
+
+def _refusal(tree: Tree) -> float:
+    """Milliseconds until it is known that nobody leaves for one who asks for a little more than its fair half."""
+    request = Request("second-1", "second", {"containers": CLAIMS // 2 + 10}, order=CLAIMS)
+    began = time.perf_counter()
+    decision = decide(tree, request, 0.0)
+    seconds = time.perf_counter() - began
+    assert decision.outcome == "refused"
+    return 1000 * seconds
+
+
+def _reclaims(tree: Tree, rounds: int) -> list[float]:
+    return [_reclaim(tree) for _ in range(rounds)]
 
 
 def _reclaim(tree: Tree) -> float:

@@ -97,5 +97,5 @@ def test_nobody_gets_what_is_free_only_between_two_changes() -> None:
     ],
 )
 def test_a_bad_document_is_refused(wrong: object) -> None:
-    with pytest.raises(Malformed, match=r"^cannot "):
+    with pytest.raises(Malformed, match=r"^cannot apply the document: "):
         apply(small(), wrong)

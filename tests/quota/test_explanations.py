@@ -2,9 +2,9 @@
 
 import pytest
 
-from jeroboam.quota.admission import Request, decide
-from jeroboam.quota.limits import set_limits
-from jeroboam.quota.reasons import QuotaConflict, Reason
+from jeroboam.quota.admission import Request, decide, settle
+from jeroboam.quota.limits import reserve, set_limits
+from jeroboam.quota.reasons import Help, QuotaConflict, Reason
 from jeroboam.quota.redaction import visible, visible_decision
 from jeroboam.quota.sentences import _HELP, _WHY
 from jeroboam.quota.tree import Limit, Tree
@@ -107,3 +107,35 @@ def test_every_help_that_is_given_has_its_words() -> None:
     reasons.append(refused.value.reason)
     assert all(h.code in _HELP for r in reasons for h in r.helps)
     assert refused.value.detail["code"] == "below_use"
+
+
+def test_units_that_come_back_at_the_end_of_a_reservation_have_a_time() -> None:
+    tree = cloud(u=20)
+    project(tree, "T1", u=8, borrow=0)
+    reserve(tree, "late", "T1", {"u": 2}, 0, until=1_000_000_100)
+    reserve(tree, "soon", "T1", {"u": 3}, 0, until=1_000_000_000)
+    assert told_until(tree, 6) == (3, 1_000_000_000)
+    assert told_until(tree, 7) == (5, 1_000_000_100)
+    assert told_until(tree, 9) is None
+    assert "wait: 3 of your units come back by 2001-09-09T01:46:40+00:00" in refusal(tree, "T1", 6).sentence()
+    assert (
+        "by 9999-12-31T23:59:59"
+        in Reason("n", "n", "u", helps=(Help("wait_until", "n", {"units": 1}, 1e300),)).sentence()
+    )
+    settle(tree, 1_000_000_000)
+    assert decide(tree, Request("probe", "T1", {"u": 6}), 0).outcome == "admitted"
+
+
+def told_until(tree: Tree, units: int) -> tuple[int, float | None] | None:
+    found = [(h.figures["units"], h.at) for h in refusal(tree, "T1", units).helps if h.code == "wait_until"]
+    return found[0] if found else None
+
+
+def test_nothing_is_certain_while_others_queue() -> None:
+    tree = cloud(u=8)
+    project(tree, "T1", u=8)
+    project(tree, "T2", u=0)
+    reserve(tree, "mine", "T1", {"u": 3}, 0, until=10)
+    assert told_until(tree, 6) == (3, 10)
+    ask(tree, "T2", "queues", 6, shortage="wait")
+    assert told_until(tree, 6) is None

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from jeroboam.quota.forms import BadScenario
+from jeroboam.quota.forms import BadForm
 from jeroboam.quota.simulate import simulate
 
 TREE = {
@@ -103,15 +103,42 @@ def test_a_queued_request_is_listed_when_it_is_admitted() -> None:
     ],
 )
 def test_a_bad_file_is_refused_with_the_place(document: Any, where: tuple[str | int, ...]) -> None:
-    with pytest.raises(BadScenario) as refused:
+    with pytest.raises(BadForm) as refused:
         simulate(document)
     assert refused.value.where == where
-    assert str(refused.value).startswith("cannot simulate")
+    assert str(refused.value) == refused.value.problem
 
 
 def test_a_file_that_is_nested_too_deeply_is_refused() -> None:
     tree: dict[str, Any] = {"name": "n"}
     for depth in range(2000):
         tree = {"name": f"n{depth}", "children": [tree]}
-    with pytest.raises(BadScenario, match="nested too deeply"):
+    with pytest.raises(BadForm, match="nested too deeply"):
         simulate({"tree": tree})
+
+
+RESERVED = {
+    "name": "org",
+    "hard_limit": {"u": 16, "m": 16},
+    "children": [{"name": "T1", "hard_limit": {"u": 8, "m": 8}, "reserved": {"u": 2}}, {"name": "T2"}],
+}
+
+
+@pytest.mark.parametrize(
+    ("claim", "place", "because"),
+    [
+        ({"project": "T1", "amount": {"m": 1}, "reservation": "T1:reserved"}, ("amount", "m"), "more than the 0"),
+        ({"project": "T1", "amount": {"u": 3}, "reservation": "T1:reserved"}, ("amount", "u"), "more than the 2"),
+        ({"project": "T2", "amount": {"u": 1}, "reservation": "T1:reserved"}, ("reservation",), "none of that project"),
+        ({"project": "T1", "amount": {"u": 1}, "reservation": "none"}, ("reservation",), "none of that project"),
+    ],
+)
+def test_a_claim_at_the_start_draws_what_is_reserved(
+    claim: dict[str, Any], place: tuple[str, ...], because: str
+) -> None:
+    with pytest.raises(BadForm, match=because) as refused:
+        simulate({"tree": RESERVED, "claims": [{"id": "a", **claim}]})
+    assert refused.value.where == ("claims", 0, *place)
+    covered = {"project": "T1", "id": "a", "amount": {"u": 2}, "reservation": "T1:reserved"}
+    team = simulate({"tree": RESERVED, "claims": [covered]})["tree"]["children"][0]
+    assert (team["used"]["u"], team["reserved"]["u"]) == (2, 0)

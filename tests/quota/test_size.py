@@ -1,8 +1,10 @@
 """What a large tree costs, in figures that do not depend on the machine."""
 
+import sys
 import tracemalloc
+from types import FrameType
 
-from jeroboam.quota.admission import Request, admit, decide
+from jeroboam.quota.admission import Decision, Request, admit, decide
 from jeroboam.quota.counters import attach
 from jeroboam.quota.tree import ROOT, Limit, Node, Tree
 from jeroboam.quota.trial import Trial
@@ -52,3 +54,54 @@ def test_many_victims_are_all_needed() -> None:
         trial.add(node, amounts)
         assert trial.shortages(tree.nodes["own"], {"u": 400})
         trial.add(node, amounts, -1)
+
+
+def borrowed(parent: str, claims: int = 1000) -> Tree:
+    """Ten teams beside an idle owner, all under `parent`, hold twice what they own."""
+    tree = Tree({"u": Limit(2 * claims)})
+    attach(tree, Node("org", "org", limits={"u": Limit(2 * claims if parent == "org" else 0)}), ROOT)
+    attach(tree, Node("own", "own", limits={"u": Limit(claims)}), parent)
+    for i in range(10):
+        attach(tree, Node(f"b{i}", f"b{i}", limits={"u": Limit(claims // 10)}), parent)
+    for i in range(claims):
+        admit(tree, Request(f"c{i}", f"b{i % 10}", {"u": 2}, order=i), 0)
+    return tree
+
+
+def decided(tree: Tree, request: Request) -> tuple[Decision, int]:
+    """The decision, and how many calls it took."""
+    calls = 0
+
+    def count(frame: FrameType, event: str, argument: object) -> None:
+        nonlocal calls
+        calls += event == "call"
+
+    before = sys.getprofile()
+    sys.setprofile(count)
+    try:
+        decision = decide(tree, request, 0)
+    finally:
+        sys.setprofile(before)
+    return decision, calls
+
+
+def test_a_reclaim_inside_an_organisation_ranks_its_claims_once() -> None:
+    request = Request("r", "own", {"u": 100}, order=10_000)
+    beside, cost_beside = decided(borrowed(ROOT), request)
+    inside, cost_inside = decided(borrowed("org"), request)
+    assert inside.victims == beside.victims
+    assert len(inside.victims) == 50
+    assert cost_inside < 2 * cost_beside
+
+
+def test_a_refusal_costs_no_more_than_twice_what_the_largest_reclaim_does() -> None:
+    """A member may ask for more than its fair part as often as it likes."""
+    tree = Tree({"u": Limit(1000)})
+    for name in ("a", "b"):
+        attach(tree, Node(name, name, limits={"u": Limit(0)}), ROOT)
+    for i in range(1000):
+        admit(tree, Request(f"c{i}", "a", {"u": 1}, order=i), 0)
+    most, cost = decided(tree, Request("r", "b", {"u": 500}, order=1000))
+    more, cost_of_more = decided(tree, Request("r", "b", {"u": 501}, order=1000))
+    assert (most.outcome, more.outcome) == ("reclaiming", "refused")
+    assert cost_of_more < 2 * cost

@@ -15,7 +15,7 @@ from typing import Any
 
 from jeroboam.model.errors import Malformed
 from jeroboam.model.quantities import MAX
-from jeroboam.quota.forms import mapping, number, sequence, text
+from jeroboam.quota.forms import BadForm, mapping, number, sequence, text
 from jeroboam.quota.limits import change_node
 from jeroboam.quota.policy import MAX_GRACE, MAX_PRIORITY, MAX_WEIGHT, Policy
 from jeroboam.quota.reasons import QuotaConflict
@@ -101,7 +101,10 @@ def _differences(wanted: _Wanted) -> Iterator[Change]:
 
 
 def _read(tree: Tree, document: Any) -> list[_Wanted]:
-    return list(_nodes(tree.root, document, ()))
+    try:
+        return list(_nodes(tree.root, document, ()))
+    except BadForm as error:
+        raise Malformed(f"cannot apply the document: {error.problem}") from None
 
 
 def _nodes(node: Node, document: Any, where: tuple[str | int, ...]) -> Iterator[_Wanted]:

@@ -14,7 +14,7 @@ Entry = tuple[tuple[bool, float | object], Rank, "Branch"]
 
 @dataclass(slots=True, eq=False)
 class Branch:
-    """A node with the branches below it that have candidates, or (`own`) a node's own claims, the best one last.
+    """A node with the branches below it that have candidates, or (`own`) a node's own claims, as a heap.
 
     `level`: where on the requester's path it hangs (0: below the requester's node itself). `side` is the branch just
     below that node; None on the path itself. `inside`: below the requester's side of the node that we search from.
@@ -32,7 +32,7 @@ class Branch:
     def front(self) -> Rank | None:
         """The rank of the candidate that comes first here; None: there is none left."""
         if self.own:
-            return self.claims[-1][0] if self.claims else None
+            return self.claims[0][0] if self.claims else None
         return self.heap[0][1] if self.heap else None
 
     def share(self, shares: Shares) -> Share:

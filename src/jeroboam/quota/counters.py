@@ -109,6 +109,15 @@ def own_more(node: Node, resource: str, old: Limit, new: Limit) -> None:
     _tell(node.parent, resource, owns, lends)
 
 
+def put_limit(tree: Tree, node: Node, resource: str, new: Limit) -> None:
+    """Set it, checked or not, and keep the counters above right: the private part may have changed."""
+    old, held = node.limit(resource), taken(node, resource)
+    own_more(node, resource, old, new)
+    node.limits[resource] = new
+    lift(tree, node, resource, max(new.private, held) - max(old.private, held))
+    tree.dirty_nodes.add(node.id)
+
+
 def _tell(node: Node | None, resource: str, owns: int, lends: int) -> None:
     """A child of `node` owns and could lend that much more. A node without a bound passes on what it owns."""
     while node is not None and (owns or lends):

@@ -5,6 +5,7 @@ from collections import Counter
 from jeroboam.quota import explain
 from jeroboam.quota.counters import over, pool
 from jeroboam.quota.decision import ADMITTED, WHOLE_TREE, Decision, Request
+from jeroboam.quota.helps import Lack
 from jeroboam.quota.legality import Case
 from jeroboam.quota.policy import Effective, Shortage
 from jeroboam.quota.reasons import Reason
@@ -42,9 +43,9 @@ def decide(tree: Tree, request: Request, now: float) -> Decision:
 def _decide_whole(tree: Tree, request: Request, node: Node, rules: Effective, now: float) -> Decision:
     """Steps 3 to 6, for which the path alone is not enough."""
     firm = not (request.reclaimable and rules.reclaimable)
-    reason = not_owned(node, request) if firm else None
-    if reason is not None:
-        return _short(request, rules, reason)
+    lack = not_owned(node, request) if firm else None
+    if lack is not None:
+        return _short(request, rules, explain.not_owned(tree, request, lack, possible))
     present = Trial().shortages(node, request.amounts, firm)
     future = pledged(tree)
     shorts = future.shortages(node, request.amounts, firm) if tree.reclaims else present
@@ -54,11 +55,22 @@ def _decide_whole(tree: Tree, request: Request, node: Node, rules: Effective, no
     found = _victims(tree, request, future, shorts)
     if isinstance(found, tuple):
         return _entitled(tree, request, node, found, firm, now)
-    return _short(request, rules, explain.refusal(tree, request, present, shorts, unfair=found))
+    return _short(request, rules, explain.refusal(tree, request, present, shorts, found, possible))
 
 
-def not_owned(node: Node, request: Request) -> Reason | None:
-    """Why `node` does not own what a firm request asks for: its claims may hold the pool, nothing that a child owns.
+def possible(tree: Tree, request: Request) -> bool:
+    """Would it be admitted, or reclaim from a few? So much of a look that many can be taken."""
+    node = tree.nodes[request.node_id]
+    firm = not (request.reclaimable and node.rules().reclaimable)
+    if firm and not_owned(node, request) is not None:
+        return False
+    future = pledged(tree)
+    shorts = future.shortages(node, request.amounts, firm)
+    return all(s.soft for s in shorts) or _search(tree, request, future, shorts).few()
+
+
+def not_owned(node: Node, request: Request) -> Lack | None:
+    """What `node` lacks of what a firm request asks for: its claims may hold the pool, nothing that a child owns.
 
     A node without a bound of its own uses the pool of the nearest bounded ancestor, with others like it.
     """
@@ -70,7 +82,7 @@ def not_owned(node: Node, request: Request) -> Reason | None:
         held = owner.used.get(resource, 0)
         held += sum(over(c, resource) for c in owner.children.values() if c.limit(resource).hard < 0)
         if held + asked > room:
-            return explain.not_owned(owner, resource, asked, held, room)
+            return Lack(owner, resource, asked, held, room)
     return None
 
 
@@ -92,17 +104,20 @@ def _firm(tree: Tree, node: Node, resource: str) -> int:
 
 def _victims(tree: Tree, request: Request, future: Trial, shorts: list[Short]) -> tuple[str, ...] | bool:
     """Who has to leave beyond those leaving already; if nobody may: was it fairness that forbade it?"""
-    node = tree.nodes[request.node_id]
-    future.add(node, request.amounts)
     if not shorts:
         return ()
-    search = Search(Case(tree, request, future, shorts, leaving(tree)))
+    search = _search(tree, request, future, shorts)
     found = search.run()
     if found is not None:
         return found
     if all(s.soft for s in shorts):
         return ()  # a private part is its owner's, even in an over-full tree that nobody can mend
     return search.unfair
+
+
+def _search(tree: Tree, request: Request, future: Trial, shorts: list[Short]) -> Search:
+    future.add(tree.nodes[request.node_id], request.amounts)
+    return Search(Case(tree, request, future, shorts, leaving(tree)))
 
 
 def _entitled(tree: Tree, request: Request, node: Node, victims: tuple[str, ...], firm: bool, now: float) -> Decision:

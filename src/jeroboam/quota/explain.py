@@ -1,9 +1,10 @@
 """Finds the figures behind a no, and what would help."""
 
-from jeroboam.quota.counters import bound, free, taken
+from jeroboam.quota import helps
+from jeroboam.quota.counters import bound, taken
 from jeroboam.quota.decision import Request
 from jeroboam.quota.deserved import deserved
-from jeroboam.quota.policy import Effective, Shortage
+from jeroboam.quota.policy import Effective
 from jeroboam.quota.reasons import Help, Reason
 from jeroboam.quota.tree import Node, Tree
 from jeroboam.quota.trial import Short
@@ -28,11 +29,12 @@ def bad_request(tree: Tree, node: Node, request: Request, rules: Effective) -> R
             "priority_above_max", node.id, None, most, "priority <= max_priority", (Help("lower_priority", None, most),)
         )
     if request.reservation is not None:
-        return _bad_draw(tree, request, request.reservation)
+        return bad_draw(tree, request, request.reservation)
     return None
 
 
-def _bad_draw(tree: Tree, request: Request, reservation_id: str) -> Reason | None:
+def bad_draw(tree: Tree, request: Request, reservation_id: str) -> Reason | None:
+    """Why the reservation does not cover the request."""
     reservation = tree.reservations.get(reservation_id)
     if reservation is None or reservation.node_id != request.node_id:
         return Reason("unknown_reservation", request.node_id, rule="a reservation of the same node")
@@ -58,7 +60,9 @@ def headroom(node: Node, resource: str) -> int | None:
     return above if here is None else here if above is None else min(here, above)
 
 
-def refusal(tree: Tree, request: Request, present: list[Short], shorts: list[Short], unfair: bool) -> Reason:
+def refusal(
+    tree: Tree, request: Request, present: list[Short], shorts: list[Short], unfair: bool, possible: helps.Possible
+) -> Reason:
     """Why a request neither fits nor may take from others."""
     short = next((s for s in shorts if not s.soft), shorts[0])
     node = tree.nodes[request.node_id]
@@ -79,42 +83,15 @@ def refusal(tree: Tree, request: Request, present: list[Short], shorts: list[Sho
     code = "limit_reached" if short.node is node else "share_reached" if unfair else "ancestor_full"
     if not any(s.node is short.node and s.resource == short.resource for s in present):
         code = "pledged"
-    helps = _helps(tree, request, short, node)
-    return Reason(code, short.node.id, short.resource, figures, "U + R + asked <= H + BL", helps)
-
-
-def _helps(tree: Tree, request: Request, short: Short, node: Node) -> tuple[Help, ...]:
-    helps = []
     room = headroom(node, short.resource)
-    if room and not tree.reclaims:
-        helps.append(Help("smaller", node.id, {"available": room}))
-    if node.used.get(short.resource, 0) >= short.missing:
-        helps.append(Help("release", node.id, {"missing": short.missing}))
-    parent, limit = short.node.parent, short.node.limit(short.resource)
-    if parent is not None:
-        room, missing = free(parent, short.resource), {"missing": short.missing}
-        if room >= short.missing:
-            given = {"free": room, "hard_limit": limit.hard + short.missing, **missing}
-            helps.append(Help("raise_hard_limit", parent.id, given))
-        elif limit.borrow is not None:
-            given = {"borrow_limit": limit.borrow + short.missing, **missing}
-            helps.append(Help("raise_borrow_limit", short.node.id, given))
-    if Shortage(request.shortage or node.rules().shortage) is Shortage.REFUSE:
-        helps.append(Help("wait"))
-    return tuple(helps)
+    what_helps = helps.when_short(tree, request, short, room, possible)
+    return Reason(code, short.node.id, short.resource, figures, "U + R + asked <= H + BL", what_helps)
 
 
-def not_owned(owner: Node, resource: str, asked: int, held: int, room: int) -> Reason:
+def not_owned(tree: Tree, request: Request, lack: helps.Lack, possible: helps.Possible) -> Reason:
     """A claim that opts out of being reclaimed, or a reservation, beyond what its node owns."""
-    figures = {"asked": asked, "taken": held, "ceiling": room, "available": max(0, room - held)}
-    missing = asked + held - room
-    figures["missing"] = missing
-    helps = [Help("smaller", owner.id, figures)] if room > held else []
-    helps.append(Help("mark_reclaimable"))
-    parent = owner.parent
-    if parent is not None and free(parent, resource) >= missing:
-        more = {"hard_limit": owner.limit(resource).hard + missing, "missing": missing}
-        raised = {"free": free(parent, resource), **more}
-        helps.append(Help("raise_hard_limit", parent.id, raised))
+    figures = {"asked": lack.asked, "taken": lack.held, "ceiling": lack.room}
+    figures |= {"available": max(0, lack.room - lack.held), "missing": lack.missing}
     rule = "what may not be reclaimed may not be borrowed for"
-    return Reason("not_reclaimable", owner.id, resource, figures, rule, tuple(helps))
+    what_helps = helps.when_not_owned(tree, request, lack, possible)
+    return Reason("not_reclaimable", lack.owner.id, lack.resource, figures, rule, what_helps)

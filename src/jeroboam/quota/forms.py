@@ -5,8 +5,6 @@ from collections.abc import Mapping
 from fractions import Fraction
 from typing import Any
 
-from jeroboam.model.errors import Malformed
-
 Where = tuple[str | int, ...]
 """The keys and indices that lead to a place in the document."""
 
@@ -18,21 +16,23 @@ _NUMBER = re.compile(
 )
 
 
-class BadScenario(Malformed):
-    """The document is not a scenario; `where` leads to the place, `problem` says it and what is wrong there."""
+class BadForm(Exception):
+    """The document is not of the form; `where` leads to the place, `problem` says it and what is wrong there. What
+    could not be done with the document is for the caller to say.
+    """
 
     def __init__(self, where: Where, message: str) -> None:
         self.where = where
         self.problem = f"{'.'.join(str(step)[:60] for step in where) or 'the document'} {message}"
-        super().__init__(f"cannot simulate: {self.problem}")
+        super().__init__(self.problem)
 
 
 def mapping(value: Any, where: Where, allowed: set[str] | None = None) -> Mapping[str, Any]:
     if not isinstance(value, Mapping) or not all(isinstance(k, str) for k in value):
-        raise BadScenario(where, "should be a mapping of names to values")
+        raise BadForm(where, "should be a mapping of names to values")
     unknown = sorted(set(value) - allowed) if allowed is not None else []
     if unknown:
-        raise BadScenario((*where, unknown[0]), f"is not known here; known are {', '.join(sorted(allowed or ()))}")
+        raise BadForm((*where, unknown[0]), f"is not known here; known are {', '.join(sorted(allowed or ()))}")
     return value
 
 
@@ -43,7 +43,7 @@ def part(whole: Mapping[str, Any], key: str, where: Where, allowed: set[str] | N
 
 def sequence(value: Any, where: Where) -> list[Any]:
     if not isinstance(value, list):
-        raise BadScenario(where, "should be a list")
+        raise BadForm(where, "should be a list")
     return value
 
 
@@ -55,41 +55,41 @@ def items(whole: Mapping[str, Any], key: str, where: Where) -> list[Any]:
 def number(value: Any, where: Where, least: int = -LARGEST, most: int = LARGEST) -> Fraction:
     """A finite number from `least` to `most`, written as one or as text (0.5, "1/2")."""
     if isinstance(value, bool) or not isinstance(value, int | float | str):
-        raise BadScenario(where, "should be a number")
+        raise BadForm(where, "should be a number")
     written = str(value) if not isinstance(value, int) or abs(value) < LARGEST else ""
     found = Fraction(written) if _NUMBER.fullmatch(written) else None
     if found is None or abs(found) >= LARGEST:
-        raise BadScenario(where, "should be a number of at most 18 digits, or a fraction (1/3)")
+        raise BadForm(where, "should be a number of at most 18 digits, or a fraction (1/3)")
     if not least <= found <= most:
-        raise BadScenario(where, f"should be from {least} to {most}")
+        raise BadForm(where, f"should be from {least} to {most}")
     return found
 
 
 def whole(value: Any, where: Where, least: int, most: int) -> int:
     found = number(value, where)
     if found.denominator != 1 or not least <= found <= most:
-        raise BadScenario(where, f"should be a whole number from {least} to {most}")
+        raise BadForm(where, f"should be a whole number from {least} to {most}")
     return int(found)
 
 
 def seconds(value: Any, where: Where) -> float:
     found = number(value, where)
     if found < 0:
-        raise BadScenario(where, "should not be below 0")
+        raise BadForm(where, "should not be below 0")
     return float(found)
 
 
 def flag(value: Any, where: Where) -> bool:
     if not isinstance(value, bool):
-        raise BadScenario(where, "should be true or false")
+        raise BadForm(where, "should be true or false")
     return value
 
 
 def text(value: Any, where: Where) -> str:
     """A name: one line of characters that can be seen."""
     if isinstance(value, bool) or not isinstance(value, str | int):
-        raise BadScenario(where, "should be a name")
+        raise BadForm(where, "should be a name")
     found = str(value) if isinstance(value, str) or abs(value) < LARGEST else ""
     if not found.isprintable() or not 0 < len(found) <= 255:
-        raise BadScenario(where, "should be a name of 1 to 255 characters that can be seen")
+        raise BadForm(where, "should be a name of 1 to 255 characters that can be seen")
     return found

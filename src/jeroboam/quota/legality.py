@@ -43,6 +43,7 @@ class Case:
         self.taken = set(gone)
         needs = {r: max(s.missing for s in shorts if s.resource == r) for r in self.contested}
         whole = prod(needs.values())
+        self._least = min(needs.values())  # who holds no more of anything wastes nothing
         self._needs = [(r, need, whole // need) for r, need in needs.items()]  # scaled to one denominator
         self._undershoot: dict[str, Undershoot] = {}
         self.own_side_changed()
@@ -66,30 +67,34 @@ class Case:
     def rank(self, claim: Claim) -> Rank:
         """The order of candidates within a node. Waste: what it frees beyond the need, relative to the need."""
         waste, amounts = 0, claim.amounts
-        for resource, need, scale in self._needs:
-            more = amounts.get(resource, 0) - need
-            if more > 0:
-                waste += more * scale
+        if max(amounts.values()) > self._least:
+            for resource, need, scale in self._needs:
+                more = amounts.get(resource, 0) - need
+                if more > 0:
+                    waste += more * scale
         return claim.priority, waste, -claim.order, claim.id
 
-    def candidate(self, claim: Claim) -> bool:
-        """May this claim of another node be taken at all, for any of what is contested?"""
-        return self._takable(claim) and (self.rules.reclaim is ReclaimFrom.ANY or claim.priority < self.priority)
+    def candidates(self, node: Node) -> list[Claim]:
+        """The claims of another node that may be taken at all, for any of what is contested."""
+        found = self._takable(node)
+        return found if self.rules.reclaim is ReclaimFrom.ANY else [c for c in found if c.priority < self.priority]
 
     def own_candidates(self, newer: bool) -> list[Claim]:
         """The requester's own claims of lower priority (`newer`: or the same and newer), the best first."""
         asks = (self.priority, -self.request.order if newer else 0)
-        found = [
-            c
-            for c in self.path[0].claims.values()
-            if self._takable(c) and (c.priority, -c.order if newer else 0) < asks
-        ]
+        found = [c for c in self._takable(self.path[0]) if (c.priority, -c.order if newer else 0) < asks]
         return sorted(found, key=self.rank)
 
-    def _takable(self, claim: Claim) -> bool:
-        if claim.id in self.taken or not claim.reclaimable or claim.reservation in self.tree.reservations:
-            return False
-        return not self.contested.isdisjoint(claim.amounts)
+    def _takable(self, node: Node) -> list[Claim]:
+        taken, reservations, contested = self.taken, self.tree.reservations, self.contested
+        return [
+            c
+            for c in node.claims.values()
+            if c.reclaimable
+            and c.id not in taken
+            and c.reservation not in reservations
+            and not contested.isdisjoint(c.amounts)
+        ]
 
     def judge(self, claim: Claim, leaf: Branch, unmet: set[str], strategies: tuple[Strategy, ...]) -> Choice | None:
         """Take `claim` in the trial if it is a legal victim for one of `unmet`; otherwise leave all as it was."""

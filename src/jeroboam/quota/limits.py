@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import Enum
 from fractions import Fraction
 
-from jeroboam.quota.counters import free, lift, own_more, owned, taken
+from jeroboam.quota.counters import free, owned, put_limit, taken
 from jeroboam.quota.decision import Settled
 from jeroboam.quota.policy import Policy
 from jeroboam.quota.reasons import Help, QuotaConflict, Reason
@@ -20,6 +20,7 @@ __all__ = [
     "add_node",
     "extend",
     "move",
+    "put_limit",
     "release_reservation",
     "remove",
     "reserve",
@@ -101,15 +102,6 @@ def change_node(
         node.child_defaults = dict(child_defaults)
     node.generation += 1
     tree.dirty_nodes.add(node_id)
-
-
-def put_limit(tree: Tree, node: Node, resource: str, new: Limit) -> None:
-    """Set it, checked or not, and keep the counters above right: the private part may have changed."""
-    old, held = node.limit(resource), taken(node, resource)
-    own_more(node, resource, old, new)
-    node.limits[resource] = new
-    lift(tree, node, resource, max(new.private, held) - max(old.private, held))
-    tree.dirty_nodes.add(node.id)
 
 
 def conflict(node: Node, resource: str, new: Limit, force: bool) -> Reason | None:

@@ -2,12 +2,21 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 from jeroboam.model.errors import Problem
 
 Name = Callable[[str], str]
 Format = Callable[[str, int], str]
+
+
+LAST = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC).timestamp()
+
+
+def at_utc(at: float) -> str:
+    """A time in words; what lies beyond the calendar is its end."""
+    return datetime.fromtimestamp(int(min(at, LAST)), UTC).isoformat(timespec="seconds")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +57,7 @@ class Reason:
         self,
         name: Name | Mapping[str, str] | None = None,
         amount: Format | None = None,
-        when: Callable[[float], str] = lambda at: f"{at:.0f}",
+        when: Callable[[float], str] = at_utc,
     ) -> str:
         """In words. `name` turns a node's id into what people call it, `amount(resource, units)` writes quantities."""
         from jeroboam.quota.sentences import write

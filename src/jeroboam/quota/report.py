@@ -44,7 +44,9 @@ class Report:
             help_["node"] = help_["node"] and name(help_["node"])
             help_["figures"] = shown(help_["figures"])
         out = self.start.units.out
-        data["sentence"] = reason.sentence(name, lambda resource, units: f"{out(resource, units):g}")
+        data["sentence"] = reason.sentence(
+            name, lambda resource, units: f"{out(resource, units):g}", lambda at: f"second {at:g}"
+        )
         return data
 
     def _units_of(self, resource: str | None, word: str, value: int) -> int | float:

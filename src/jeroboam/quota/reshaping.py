@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from jeroboam.quota import additive
-from jeroboam.quota.forms import BadScenario, Where, flag, mapping, text
+from jeroboam.quota.forms import BadForm, Where, flag, mapping, text
 from jeroboam.quota.limits import KEEP, LimitChange, add_node, move, remove, set_limits
 from jeroboam.quota.policy import Policy
 from jeroboam.quota.reasons import QuotaConflict, Reason
@@ -63,7 +63,7 @@ class Reshaping:
         name = text(spec.get("project"), (*where, "project"))
         parent = self.start.node_id(spec.get("parent"), (*where, "parent"))
         if name in self.start.ids:
-            raise BadScenario((*where, "project"), f"is there already: {name}")
+            raise BadForm((*where, "project"), f"is there already: {name}")
 
         def change() -> None:
             node = add_node(self.start.tree, f"/{name}", name, parent)

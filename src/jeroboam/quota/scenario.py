@@ -6,7 +6,7 @@ from fractions import Fraction
 from math import lcm
 from typing import Any
 
-from jeroboam.quota.forms import BadScenario, Where, flag, mapping, number, part, seconds, sequence, text, whole
+from jeroboam.quota.forms import BadForm, Where, flag, mapping, number, part, seconds, sequence, text, whole
 from jeroboam.quota.policy import Policy, ReclaimFrom, Shortage, Strategy, Undershoot, WithinProject
 from jeroboam.quota.tree import UNLIMITED, Amounts, Limit
 
@@ -30,7 +30,7 @@ class Units:
         for resource, value, where in _written(document, ()):
             self._scale[resource] = lcm(self._scale.get(resource, 1), value.denominator)
             if self._scale[resource] > FINEST:
-                raise BadScenario(
+                raise BadForm(
                     where, f"cannot be divided together with the other amounts of {resource}: use fewer digits"
                 )
 
@@ -52,7 +52,7 @@ class Units:
 
     def _units(self, resource: str, exact: Fraction, where: Where) -> int:
         if exact < 0:
-            raise BadScenario(where, "should not be below 0 (only a limit may be -1: no bound)")
+            raise BadForm(where, "should not be below 0 (only a limit may be -1: no bound)")
         return int(exact * self._scale.get(resource, 1))
 
     def outward(self, figures: Mapping[str, int | None]) -> dict[str, int | float]:
@@ -66,14 +66,14 @@ class Units:
 def _written(value: Any, where: Where) -> Iterator[tuple[str, Fraction, Where]]:
     """Every amount in the document, with its resource and place; what is no number is found fault with later."""
     if len(where) > MAX_DEPTH * 2:
-        raise BadScenario((), "is nested too deeply")
+        raise BadForm((), "is nested too deeply")
     inside = value.items() if isinstance(value, Mapping) else enumerate(value) if isinstance(value, list) else ()
     for key, inner in inside:
         if key in _AMOUNTS and isinstance(inner, Mapping):
             for resource, amount in inner.items():
                 try:
                     yield str(resource), number(amount, ()), (*where, key, resource)
-                except BadScenario:
+                except BadForm:
                     continue
         else:
             yield from _written(inner, (*where, key))
@@ -102,7 +102,7 @@ def _word(kind: Any, value: Any, where: Where) -> Any:
     try:
         return kind(value)
     except ValueError as error:
-        raise BadScenario(where, f"should be one of {', '.join(kind)}") from error
+        raise BadForm(where, f"should be one of {', '.join(kind)}") from error
 
 
 def limits(node: Mapping[str, Any], units: Units, known: Mapping[str, Limit], where: Where) -> dict[str, Limit]:

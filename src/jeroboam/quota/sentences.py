@@ -71,6 +71,7 @@ _HELP = {
     "raise_borrow_limit": "a manager above can raise the borrow_limit of {node} to {borrow_limit}",
     "raise_parent": "raise the hard_limit of {node} by {missing} first",
     "wait": "ask with shortage wait: the request is queued and admitted when others release",
+    "wait_until": "wait: {units} of your units come back by {at}",
     "free_reservation": "release a reservation, or lower the hard_limit of a project below",
     "mark_reclaimable": "allow the work to be reclaimed",
     "force": "an admin of a parent can force it: the node is then in debt until its use has fallen",

@@ -1,6 +1,6 @@
 """What would happen? A document of a tree, claims and steps in, what became of each out. On the engine alone.
 
-The form is described in docs/quota-model.md. Raises BadScenario (with the place) if the document is not of it.
+The form is described in docs/quota-model.md. Raises BadForm (with the place) if the document is not of it.
 """
 
 from collections.abc import Callable, Mapping
@@ -8,7 +8,7 @@ from typing import Any
 
 from jeroboam.quota.admission import admit_now, evict_due, release, requeue, resize
 from jeroboam.quota.decision import Decision, Request
-from jeroboam.quota.forms import BadScenario, Where, mapping, number, seconds, text
+from jeroboam.quota.forms import BadForm, Where, mapping, number, seconds, text
 from jeroboam.quota.limits import extend, reserve
 from jeroboam.quota.reasons import Reason
 from jeroboam.quota.report import Report, Result
@@ -61,7 +61,7 @@ class Simulation:
         where: Where = ("steps", index)
         step = mapping(written, where, set(self._kinds))
         if len(step) != 1:
-            raise BadScenario(where, "should have exactly one action")
+            raise BadForm(where, "should have exactly one action")
         ((kind, details),) = step.items()
         results = self._kinds[kind](details, (*where, kind))
         evict_due(self.tree, self.now)
@@ -147,7 +147,7 @@ class Simulation:
         until = _until(spec, where)
         made = self.tree.claims.get(name)
         if made is not None and not made.reserves:
-            raise BadScenario((*where, "id"), f"is that of a claim: {name}")
+            raise BadForm((*where, "id"), f"is that of a claim: {name}")
         self.start.order += 1
         order = age(number(self.now, where), self.start.order)
         decision = reserve(self.tree, name, node_id, amounts, self.now, until, order)

@@ -7,7 +7,9 @@ from typing import Any
 
 from jeroboam.quota.charging import charge
 from jeroboam.quota.counters import attach, change, lift
-from jeroboam.quota.forms import BadScenario, Where, flag, items, mapping, number, part, text, whole
+from jeroboam.quota.decision import Request
+from jeroboam.quota.explain import bad_draw
+from jeroboam.quota.forms import BadForm, Where, flag, items, mapping, number, part, text, whole
 from jeroboam.quota.policy import Policy, Shortage
 from jeroboam.quota.scenario import HIGHEST, MAX_DEPTH, Units, child_defaults, limits, policy
 from jeroboam.quota.tree import ROOT, Amounts, Claim, Limit, Node, Reservation, Tree
@@ -35,7 +37,7 @@ class Start:
         top = mapping(document, (), {"reading", "policy", "tree", "claims", "steps"})
         reading = top.get("reading", "containment")
         if reading not in ("containment", "additive"):
-            raise BadScenario(("reading",), "should be containment or additive")
+            raise BadForm(("reading",), "should be containment or additive")
         self.additive = reading == "additive"
         self.units = Units(document)
         self.steps = items(top, "steps", ())
@@ -43,7 +45,7 @@ class Start:
         self.ids: dict[str, str] = {}
         self.order = 0
         if "tree" not in top:
-            raise BadScenario(("tree",), "is missing")
+            raise BadForm(("tree",), "is missing")
         self.tree = self._plant(mapping(top["tree"], ("tree",), NODE), policy(part(top, "policy", ()), ("policy",)))
         for index, written in enumerate(items(top, "claims", ())):
             for claim in self.claims(written, ("claims", index)):
@@ -67,7 +69,7 @@ class Start:
     def grow(self, tree: Tree, written: Any, parent: Node, where: Where) -> Node:
         """Add a node of the document, with all below it, as it is written, whether its limits fit or not."""
         if len(where) > 2 * MAX_DEPTH:
-            raise BadScenario(where, "is nested too deeply")
+            raise BadForm(where, "is nested too deeply")
         spec = mapping(written, where, NODE)
         name = text(spec.get("name"), (*where, "name"))
         node_id = f"/{name}"  # no name can be the root's id
@@ -86,7 +88,7 @@ class Start:
     def _name(self, spec: Mapping[str, Any], node_id: str, where: Where, default: str | None = None) -> str:
         name = text(spec.get("name", default), (*where, "name"))
         if name in self.ids:
-            raise BadScenario((*where, "name"), f"{name} is there already")
+            raise BadForm((*where, "name"), f"{name} is there already")
         self.ids[name] = node_id
         return name
 
@@ -103,7 +105,7 @@ class Start:
         """What the children own together, their own children's part included (the additive reading)."""
         total: Amounts = {}
         if depth > MAX_DEPTH:
-            raise BadScenario(where, "is nested too deeply")
+            raise BadForm(where, "is nested too deeply")
         for index, child in enumerate(items(spec, "children", where)):
             place = (*where, "children", index)
             hard = self.units.limits(mapping(child, place), "hard_limit", place)
@@ -130,7 +132,7 @@ class Start:
         name = text(spec.get("id"), (*where, "id"))
         count = whole(spec.get("count", 1), (*where, "count"), 1, MANY)
         if self.order + count > MANY:
-            raise BadScenario(where, f"makes more than {MANY} claims in all")
+            raise BadForm(where, f"makes more than {MANY} claims in all")
         node_id = self.node_id(spec.get("project"), (*where, "project"))
         amounts = {r: a for r, a in self.units.amounts(spec.get("amount"), (*where, "amount")).items() if a}
         priority = whole(spec["priority"], (*where, "priority"), -HIGHEST, HIGHEST) if "priority" in spec else None
@@ -155,15 +157,28 @@ class Start:
     def _take_over(self, claim: Claim, where: Where) -> None:
         """Admitted already, as it is, even if it exceeds a limit."""
         if claim.id in self.tree.claims:
-            raise BadScenario((*where, "id"), f"{claim.id} is there already")
+            raise BadForm((*where, "id"), f"{claim.id} is there already")
         node = self.tree.nodes.get(claim.node_id)
         if node is None:
-            raise BadScenario((*where, "project"), "is not in the tree")
+            raise BadForm((*where, "project"), "is not in the tree")
         for resource in claim.amounts:
             if not node.knows(resource):
-                raise BadScenario((*where, "amount", resource), "has no limit on the way to the root")
+                raise BadForm((*where, "amount", resource), "has no limit on the way to the root")
+        self._draw(claim, where)
         claim.reclaimable = claim.reclaimable and node.rules().reclaimable
         charge(self.tree, claim)
+
+    def _draw(self, claim: Claim, where: Where) -> None:
+        """What a claim draws is in its reservation, even at the start."""
+        if claim.reservation is None:
+            return
+        reason = bad_draw(self.tree, Request(claim.id, claim.node_id, claim.amounts), claim.reservation)
+        if reason is None:
+            return
+        if reason.resource is None:
+            raise BadForm((*where, "reservation"), f"is none of that project: {claim.reservation}")
+        left = self.units.out(reason.resource, reason.figures["available"])
+        raise BadForm((*where, "amount", reason.resource), f"is more than the {left:g} that are left to draw")
 
     def node_id(self, value: Any, where: Where) -> str:
         """The id of the project of that name; where there is none, one that is in no tree."""
@@ -175,7 +190,7 @@ def _shortage(spec: Mapping[str, Any], node: Node, where: Where) -> Shortage:
     try:
         return Shortage(spec.get("shortage", node.rules().shortage))
     except ValueError as error:
-        raise BadScenario((*where, "shortage"), "should be refuse or wait") from error
+        raise BadForm((*where, "shortage"), "should be refuse or wait") from error
 
 
 def _set(rules: Policy) -> dict[str, Any]:
@@ -190,5 +205,5 @@ def age(at: Fraction, order: int) -> int:
 def weight(value: Any, where: Where) -> Fraction:
     found = number(value, where)
     if found < 0:
-        raise BadScenario(where, "should not be below 0")
+        raise BadForm(where, "should not be below 0")
     return found

@@ -6,6 +6,8 @@ checked by the rules (legality.py) against what has been chosen before it. The r
 may displace them, come after everybody else's. At the end whatever turned out not to be needed is put back.
 """
 
+from heapq import heapify, heappop
+
 from jeroboam.quota.branches import Branch
 from jeroboam.quota.legality import Case, Choice
 from jeroboam.quota.policy import ReclaimFrom, WithinProject
@@ -14,6 +16,8 @@ from jeroboam.quota.trial import Short
 
 ATTEMPTS = 3
 """Each leaves out one more. In small random trees one refusal in some five thousand is left that another set spares."""
+FEW = 100
+"""Among more victims than that, one small one hardly ever decides: it is not worth all the work once more."""
 
 
 class Search:
@@ -23,6 +27,7 @@ class Search:
         self.case = case
         self.chosen: list[Choice] = []
         self.unfair = False  # somebody could have left, but fairness does not allow it
+        self._passed = False  # somebody was passed over since the candidates were ranked
         self._roots: dict[tuple[str, int], Branch] = {}
 
     def run(self) -> tuple[str, ...] | None:
@@ -30,14 +35,20 @@ class Search:
             if self._choose():
                 self._put_back()
                 return tuple(c.claim.id for c in self.chosen)
-            if not self.chosen:
+            if not 0 < len(self.chosen) <= FEW:
                 break
             self._start_over()
         return None
 
-    def _choose(self) -> bool:
-        """Take one after the other until everything fits, or nobody is left."""
+    def few(self) -> bool:
+        """Is there a set of a few? Looked for once."""
+        return self._choose(FEW)
+
+    def _choose(self, most: int | None = None) -> bool:
+        """Take one after the other until everything fits, or nobody is left, or `most` are taken."""
         while shorts := self._deepest():
+            if len(self.chosen) == most:
+                return False
             choice = self._outsider(shorts) or self._own(shorts)
             if choice is None:
                 return False
@@ -55,6 +66,7 @@ class Search:
         least = min(self.chosen, key=lambda c: sum(c.claim.amounts.get(r, 0) for r in case.contested))
         case.taken -= {c.claim.id for c in self.chosen} - {least.claim.id}
         self.chosen = []
+        self._passed = True
         self._own_side_changed()
 
     def _deepest(self) -> list[Short]:
@@ -73,20 +85,19 @@ class Search:
             while root.front() is not None:
                 leaf = root.leaf()
                 if case.hopeless(leaf):
-                    self.unfair = True
+                    self.unfair = self._passed = True
                     side = leaf.up_to_side()[-1]
                     side.empty()
                     side.refresh(case.shares)
                     continue
-                _, claim = leaf.claims.pop()
+                _, claim = heappop(leaf.claims)
                 choice = case.judge(claim, leaf, unmet, case.rules.strategies[:tried])
                 leaf.refresh(case.shares)
-                if choice is None:
-                    self.unfair = True
-                else:
+                if choice is not None:
                     if leaf.inside:
                         self._own_side_changed()
                     return choice
+                self.unfair = self._passed = True
         return None
 
     def _own(self, shorts: list[Short]) -> Choice | None:
@@ -103,9 +114,11 @@ class Search:
         return None
 
     def _own_side_changed(self) -> None:
-        """The requester stands better now: those passed over are candidates again."""
+        """The requester stands better now: those passed over, if there are any, are candidates again."""
         self.case.own_side_changed()
-        self._roots.clear()
+        if self._passed:
+            self._roots.clear()
+            self._passed = False
 
     def _root(self, node: Node, tried: int) -> Branch:
         key = (node.id, tried)
@@ -140,8 +153,8 @@ class Search:
         branch = Branch(node, parent.level, own=True, inside=parent.inside, parent=parent)
         branch.side = side or branch
         if node.claims and any(case.trial.own_over(node, r) for r in case.contested):
-            branch.claims = [(case.rank(c), c) for c in node.claims.values() if case.candidate(c)]
-            branch.claims.sort(key=lambda ranked: ranked[0], reverse=True)
+            branch.claims = [(case.rank(c), c) for c in case.candidates(node)]
+            heapify(branch.claims)
         return branch
 
     def _over(self, node: Node) -> bool:

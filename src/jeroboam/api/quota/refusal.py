@@ -41,9 +41,12 @@ def explained(ctx: Context, tx: Connection, reason: Reason, node_id: str) -> dic
     tree = load.path(tx, node_id).tree
     shown = redaction.visible(tree, reason, node_id, managed)
     names = ledger.names(tx, [node_id, *above])
+    data = shown.as_dict()
+    for help_ in data["helps"]:
+        help_["at"] = None if help_["at"] is None else iso(help_["at"])
     return {
         "sentence": shown.sentence(names, written, iso),
-        **shown.as_dict(),
+        **data,
         "node_name": names.get(shown.node or ""),
     }
 

@@ -5,7 +5,7 @@ import re
 from typing import Any
 
 from jeroboam.cli.marked import BadFile, Value, content, line_of, plain, read
-from jeroboam.quota.forms import BadScenario
+from jeroboam.quota.forms import BadForm
 from jeroboam.quota.report import Result
 from jeroboam.quota.simulate import simulate as play
 
@@ -51,5 +51,5 @@ def _letter(found: re.Match[bytes]) -> bytes:
 def _played(document: Value) -> tuple[dict[str, Any], Result]:
     try:
         return plain(document), play(plain(document))
-    except BadScenario as error:
+    except BadForm as error:
         raise BadFile(line_of(document, error.where), error.problem) from None

@@ -1,0 +1,106 @@
+"""What a refusal says would help does help, on random trees, once it is done."""
+
+from copy import deepcopy
+from dataclasses import replace
+from fractions import Fraction
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from jeroboam.quota.admission import Request, admit_now, decide, resize
+from jeroboam.quota.invariants import check
+from jeroboam.quota.limits import LimitChange, add_node, set_limits
+from jeroboam.quota.reasons import Help, QuotaConflict, Reason
+from jeroboam.quota.tree import ROOT, ClaimState, Limit, Tree
+from tests.quota.builders import cloud, project
+
+PARENTS = {"A": ROOT, "B": ROOT, "a1": "A", "a2": "A", "b1": "B"}
+ACCEPTED = {"admitted", "reclaiming"}
+
+units = st.integers(0, 8)
+some = st.one_of(st.none(), units)
+limits = st.tuples(units, some, some, st.sampled_from([1, 1, 2, 0, Fraction(1, 2)]))
+amounts = st.dictionaries(st.sampled_from(["u", "m"]), st.integers(1, 10), min_size=1)
+claims = st.tuples(st.sampled_from([*PARENTS]), amounts, st.sampled_from([True, True, True, False]))
+
+
+def grown(given_limits: dict[str, tuple[int, int | None, int | None, Fraction | int]]) -> Tree:
+    tree = cloud(u=14, m=20)
+    for name, parent in PARENTS.items():
+        add_node(tree, name, name, parent)
+        hard, lend, borrow, weight = given_limits[name]
+        for own in (hard, 0):
+            try:
+                set_limits(tree, name, dict.fromkeys(("u", "m"), Limit(own, lend, borrow)), Fraction(weight))
+                break
+            except QuotaConflict:
+                continue
+    return tree
+
+
+def outcome_after(tree: Tree, request: Request, reason: Reason, help_: Help) -> str:
+    """What the request gets once the help has been given, on a copy of the tree."""
+    tree, resource, figures = deepcopy(tree), reason.resource, help_.figures
+    assert resource is not None
+    if help_.code == "smaller":
+        request = replace(request, amounts={**request.amounts, resource: figures["available"]})
+    elif help_.code == "mark_reclaimable":
+        request = replace(request, reclaimable=True)
+    elif help_.code == "wait":
+        request = replace(request, shortage="wait")
+    elif help_.code == "release":
+        give_back(tree, request.node_id, resource, figures["missing"])
+    elif help_.code == "raise_borrow_limit":
+        set_limits(tree, help_.node or "", {resource: LimitChange(borrow=figures["borrow_limit"])})
+    else:
+        assert help_.code == "raise_hard_limit"
+        set_limits(tree, reason.node or "", {resource: LimitChange(hard=figures["hard_limit"])})
+    return decide(tree, request, 0).outcome
+
+
+def give_back(tree: Tree, node_id: str, resource: str, missing: int) -> None:
+    for claim in list(tree.nodes[node_id].claims.values()):
+        held = claim.amounts.get(resource, 0)
+        less = min(held, missing)
+        missing -= less
+        resize(tree, claim.id, {**claim.amounts, resource: held - less}, 0)
+    assert missing == 0
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    st.fixed_dictionaries(dict.fromkeys(PARENTS, limits)),
+    st.lists(claims, max_size=12),
+    st.lists(claims, min_size=1, max_size=6),
+)
+def test_every_help_helps(
+    own: dict[str, tuple[int, int | None, int | None, Fraction | int]],
+    held: list[tuple[str, dict[str, int], bool]],
+    asked: list[tuple[str, dict[str, int], bool]],
+) -> None:
+    tree = grown(own)
+    for i, (node, wanted, reclaimable) in enumerate(held):
+        admit_now(tree, Request(f"c{i}", node, wanted, reclaimable=reclaimable, order=i), 0)
+    assert {c.state for c in tree.claims.values()}.isdisjoint({ClaimState.WAITING, ClaimState.RECLAIMING})
+    tree.forget_changes()
+    for node, wanted, reclaimable in asked:
+        request = Request("probe", node, wanted, reclaimable=reclaimable, order=99)
+        reason = decide(tree, request, 0).reason
+        assert check(tree) == []
+        assert not tree.dirty_nodes
+        for help_ in reason.helps if reason else ():
+            accepted = ACCEPTED | ({"waiting"} if help_.code == "wait" else set())
+            assert outcome_after(tree, request, reason or Reason(""), help_) in accepted, (request, help_)
+
+
+def test_raising_a_limit_is_not_proposed_where_nobody_would_leave() -> None:
+    """The organisation has all that the cloud has: more to borrow from nobody is no help."""
+    tree = cloud(u=16)
+    project(tree, "org", u=16, borrow=0)
+    for name in ("team1", "team2"):
+        project(tree, name, "org", u=8)
+        for i in range(8):
+            admit_now(tree, Request(f"{name}-{i}", name, {"u": 1}, order=i), 0)
+    reason = decide(tree, Request("probe", "team1", {"u": 1}), 0).reason
+    assert reason is not None
+    assert [h.code for h in reason.helps] == ["release", "wait"]
