@@ -46,7 +46,7 @@ def test_the_example_field_by_field() -> None:
     answer = played(EXAMPLE)
     assert set(answer) == {"steps", "tree", "claims"}
     steps = answer["steps"]
-    assert [set(step) for step in steps] == [{"step", "results", "evicted", "admitted"}] * 8
+    assert [set(step) for step in steps] == [{"step", "results", "evicted", "admitted", "reclaiming"}] * 8
     assert [step["step"] for step in steps] == [1, 2, 3, 4, 5, 6, 7, 8]
     assert steps[0]["results"] == [{"id": f"a{i}", "outcome": "admitted", "victims": []} for i in (1, 2, 3, 4)]
     outcomes = [[result["outcome"] for result in step["results"]] for step in steps[1:]]

@@ -27,8 +27,15 @@ def test_the_form_of_the_answer() -> None:
             ],
             "evicted": ["b15", "b16"],
             "admitted": [],
+            "reclaiming": [],
         },
-        {"step": 2, "results": [{"id": "a1", "outcome": "released", "victims": []}], "evicted": [], "admitted": []},
+        {
+            "step": 2,
+            "results": [{"id": "a1", "outcome": "released", "victims": []}],
+            "evicted": [],
+            "admitted": [],
+            "reclaiming": [],
+        },
     ]
     assert answer["claims"]["b16"] == "evicted"
     top = {k: v for k, v in answer["tree"].items() if k != "children"}
@@ -142,3 +149,40 @@ def test_a_claim_at_the_start_draws_what_is_reserved(
     covered = {"project": "T1", "id": "a", "amount": {"u": 2}, "reservation": "T1:reserved"}
     team = simulate({"tree": RESERVED, "claims": [covered]})["tree"]["children"][0]
     assert (team["used"]["u"], team["reserved"]["u"]) == (2, 0)
+
+
+def test_who_asks_again_is_admitted_where_nobody_gets_notice() -> None:
+    held = [
+        {"project": "T1", "id": "a", "amount": {"u": 8}},
+        {"project": "T2", "id": "b", "amount": {"u": 1}, "count": 8},
+    ]
+    steps = [
+        {"set": {"project": "T2", "hard_limit": {"u": 0}}},
+        {"set": {"project": "T1", "hard_limit": {"u": 16}}},
+        {"claim": {"project": "T1", "id": "more", "amount": {"u": 8}}},
+        {"set": {"project": "T1", "hard_limit": {"u": 0}, "force": True}},
+        {"set": {"project": "T2", "hard_limit": {"u": 8}}},
+        {"requeue": {"id": "b1"}},
+    ]
+    last = simulate({"tree": TREE, "claims": held, "steps": steps})["steps"][-1]
+    (result,) = last["results"]
+    assert (result["outcome"], len(result["victims"])) == ("admitted", 1)
+    assert "deadline" not in result
+
+
+def test_who_waited_and_may_now_reclaim_is_listed() -> None:
+    tree = {
+        **TREE,
+        "policy": {"grace_seconds": 30},
+        "children": [{"name": "T1"}, {"name": "T2", "hard_limit": {"u": 8}}],
+    }
+    held = [{"project": "T2", "id": "b", "amount": {"u": 1}, "count": 16}]
+    steps = [
+        {"claim": {"project": "T1", "id": "a", "amount": {"u": 5}, "shortage": "wait"}},
+        {"set": {"project": "T1", "hard_limit": {"u": 8}}},
+        {"advance": {"seconds": 30}},
+    ]
+    first, second, third = simulate({"tree": tree, "claims": held, "steps": steps})["steps"]
+    assert (first["results"][0]["outcome"], first["reclaiming"]) == ("waiting", [])
+    assert (second["reclaiming"], second["admitted"]) == (["a"], [])
+    assert (third["reclaiming"], third["admitted"]) == ([], ["a"])

@@ -30,7 +30,8 @@ def _step(step: Result, action: str) -> Iterator[str]:
         yield (head if index == 0 else " " * len(head)) + _result(result)
     taken = {victim for result in results for victim in result.get("victims", ())}
     others = [claim for claim in step["evicted"] if claim not in taken]
-    for what, claims in (("evicted", others), ("admitted", step["admitted"])):
+    told = {"evicted": others, "admitted": step["admitted"], "reclaiming": step["reclaiming"]}
+    for what, claims in told.items():
         if claims:
             yield " " * len(head) + f"then {what}: {', '.join(claims)}"
 
