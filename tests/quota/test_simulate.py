@@ -186,3 +186,43 @@ def test_who_waited_and_may_now_reclaim_is_listed() -> None:
     assert (first["results"][0]["outcome"], first["reclaiming"]) == ("waiting", [])
     assert (second["reclaiming"], second["admitted"]) == (["a"], [])
     assert (third["reclaiming"], third["admitted"]) == ([], ["a"])
+
+
+TWINS = {
+    "name": "org",
+    "hard_limit": {"u": 16},
+    "children": [
+        {"name": "A", "children": [{"name": "dev", "id": "1f", "hard_limit": {"u": 4}, "reserved": {"u": 1}}]},
+        {"name": "B", "children": [{"name": "dev", "id": "2e", "hard_limit": {"u": 2}, "reserved": {"u": 1}}]},
+        {"name": "C", "id": "3d"},
+    ],
+}
+
+
+def test_projects_of_one_name_are_told_apart_by_their_ids() -> None:
+    held = [{"project": "1f", "id": "a", "amount": {"u": 1}}]
+    steps = [
+        {"claim": {"project": "2e", "id": "b", "amount": {"u": 1}, "reservation": "2e:reserved"}},
+        {"set": {"project": "C", "weight": 2}},
+        {"remove": {"project": "3d"}},
+        {"add": {"project": "C", "parent": "A"}},
+    ]
+    answer = simulate({"tree": TWINS, "claims": held, "steps": steps})
+    assert [step["results"][0]["outcome"] for step in answer["steps"]] == ["admitted", "done", "done", "done"]
+    twins = [c for above in answer["tree"]["children"] for c in above["children"] if c["name"] == "dev"]
+    assert [(c["id"], c["used"]["u"]) for c in twins] == [("1f", 1), ("2e", 1)]
+
+
+@pytest.mark.parametrize(
+    ("further", "claim", "because"),
+    [
+        ({"name": "x", "id": "1f"}, "1f", "tree.children.3.id 1f is there already"),
+        ({"name": "dev"}, "1f", "tree.children.3.name dev is there already"),
+        ({"name": "x"}, "dev", "claims.0.project is the name of several projects: dev; write an id"),
+    ],
+)
+def test_a_name_that_is_nobodys_own_is_refused(further: dict[str, Any], claim: str, because: str) -> None:
+    tree = {**TWINS, "children": [*TWINS["children"], further]}  # type: ignore[misc]
+    with pytest.raises(BadForm) as refused:
+        simulate({"tree": tree, "claims": [{"project": claim, "id": "a", "amount": {"u": 1}}]})
+    assert str(refused.value) == because

@@ -97,7 +97,7 @@ class Reshaping:
             node = self._node(node_id)
             parent = node.parent
             remove(self.start.tree, node_id, now)
-            del self.start.ids[node.name]
+            self.start.ids = {called: known for called, known in self.start.ids.items() if known != node_id}
             if self.start.additive and parent is not None:
                 additive.restate(self.start.tree, self.start.own, parent, force=False)
 
