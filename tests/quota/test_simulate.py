@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from jeroboam.quota.forms import BadForm
-from jeroboam.quota.simulate import simulate
+from jeroboam.quota.simulator.simulate import simulate
 
 TREE = {
     "name": "org",

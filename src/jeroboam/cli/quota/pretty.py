@@ -6,7 +6,7 @@ from io import TextIOWrapper
 from typing import Any
 
 from jeroboam.cli.drawing import draw, style
-from jeroboam.quota.report import Result
+from jeroboam.quota.simulator.report import Result
 
 WORDS = ("hard_limit", "used", "reserved", "allocated", "free", "borrowed", "lent", "deserved", "fair_now")
 _UNBOUND = ("hard_limit", "free", "deserved", "fair_now")

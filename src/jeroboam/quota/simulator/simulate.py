@@ -11,10 +11,10 @@ from jeroboam.quota.decision import Decision, Request
 from jeroboam.quota.forms import BadForm, Where, mapping, number, seconds, text
 from jeroboam.quota.limits import extend, reserve
 from jeroboam.quota.reasons import Reason
-from jeroboam.quota.report import Report, Result
-from jeroboam.quota.reshaping import Reshaping, attempt
 from jeroboam.quota.settling import end_reservation, settle
-from jeroboam.quota.start import Start, age
+from jeroboam.quota.simulator.report import Report, Result
+from jeroboam.quota.simulator.reshaping import Reshaping, attempt
+from jeroboam.quota.simulator.start import Start, age
 from jeroboam.quota.tree import Claim, ClaimState, Tree
 from jeroboam.quota.view import tree_view
 

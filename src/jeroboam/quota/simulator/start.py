@@ -11,7 +11,8 @@ from jeroboam.quota.decision import Request
 from jeroboam.quota.explain import bad_draw
 from jeroboam.quota.forms import BadForm, Where, flag, items, mapping, number, part, text, whole
 from jeroboam.quota.policy import Policy, Shortage
-from jeroboam.quota.scenario import HIGHEST, MAX_DEPTH, Units, child_defaults, limits, policy
+from jeroboam.quota.policy_form import HIGHEST, policy
+from jeroboam.quota.simulator.scenario import MAX_DEPTH, Units, child_defaults, limits
 from jeroboam.quota.tree import ROOT, Amounts, Claim, Limit, Node, Reservation, Tree
 
 NODE = {

@@ -5,7 +5,7 @@ from typing import Any
 
 from jeroboam.quota.decision import Decision
 from jeroboam.quota.reasons import Reason
-from jeroboam.quota.start import Start
+from jeroboam.quota.simulator.start import Start
 from jeroboam.quota.tree import UNLIMITED, Node
 from jeroboam.quota.view import WORDS
 
