@@ -46,7 +46,7 @@ def test_the_example_field_by_field() -> None:
     answer = played(EXAMPLE)
     assert set(answer) == {"steps", "tree", "claims"}
     steps = answer["steps"]
-    assert [set(step) for step in steps] == [{"step", "results", "evicted", "admitted"}] * 8
+    assert [set(step) for step in steps] == [{"step", "results", "evicted", "admitted", "reclaiming"}] * 8
     assert [step["step"] for step in steps] == [1, 2, 3, 4, 5, 6, 7, 8]
     assert steps[0]["results"] == [{"id": f"a{i}", "outcome": "admitted", "victims": []} for i in (1, 2, 3, 4)]
     outcomes = [[result["outcome"] for result in step["results"]] for step in steps[1:]]
@@ -177,6 +177,6 @@ def test_it_loads_the_engine_and_nothing_of_the_server(tmp_path: Path) -> None:
     line = [sys.executable, "-X", "importtime", "-m", "jeroboam.cli", "quota", "simulate", str(tmp_path / "plan.yaml")]
     done = subprocess.run(line, capture_output=True, text=True, check=True)
     loaded = {entry.rpartition("|")[2].strip() for entry in done.stderr.splitlines()}
-    assert "jeroboam.quota.simulate" in loaded
+    assert "jeroboam.quota.simulator.simulate" in loaded
     assert {name.partition(".")[0] for name in loaded} & HEAVY <= {"pydantic"}  # which typer reads options with
     assert [n for n in loaded if n.startswith(("jeroboam.store", "jeroboam.api", "jeroboam.cli.openstack"))] == []

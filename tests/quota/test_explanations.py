@@ -5,7 +5,7 @@ import pytest
 from jeroboam.quota.admission import Request, decide, settle
 from jeroboam.quota.limits import reserve, set_limits
 from jeroboam.quota.reasons import Help, QuotaConflict, Reason
-from jeroboam.quota.redaction import visible, visible_decision
+from jeroboam.quota.redaction import visible
 from jeroboam.quota.sentences import _HELP, _WHY
 from jeroboam.quota.tree import Limit, Tree
 from tests.quota.builders import ask, ask_each, cloud, project
@@ -80,17 +80,6 @@ def test_another_project_is_never_named() -> None:
     assert seen.node is None
     assert "another project" in seen.sentence()
     assert "7" not in seen.sentence()
-
-
-def test_victims_of_others_are_for_their_managers() -> None:
-    tree = cloud(u=16)
-    project(tree, "T1", u=8)
-    project(tree, "T2", u=8)
-    ask_each(tree, "T2", 16)
-    decision = decide(tree, Request("r", "T1", {"u": 2}), 0)
-    assert len(decision.victims) == 2
-    assert visible_decision(tree, decision, own="T1").victims == ()
-    assert visible_decision(tree, decision, own="T1", managed="cloud") == decision
 
 
 @pytest.mark.parametrize("code", sorted(_WHY))

@@ -6,7 +6,7 @@ from jeroboam.quota.admission import Request, admit, decide
 from jeroboam.quota.invariants import check
 from jeroboam.quota.policy import Policy, WithinProject
 from jeroboam.quota.reserving import reserve
-from jeroboam.quota.simulate import simulate
+from jeroboam.quota.simulator.simulate import simulate
 from jeroboam.quota.tree import Tree
 from tests.quota.builders import ask_each, cloud, project
 

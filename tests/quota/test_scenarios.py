@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from jeroboam.quota.invariants import check
-from jeroboam.quota.simulate import Simulation
+from jeroboam.quota.simulator.simulate import Simulation
 from tests.quota.scenario_files import cases, expand
 
 CASES = cases()

@@ -8,7 +8,7 @@ import pytest
 from jeroboam.quota.admission import release
 from jeroboam.quota.counters import taken
 from jeroboam.quota.shares import NONE, Share, Shares
-from jeroboam.quota.simulate import Simulation
+from jeroboam.quota.simulator.simulate import Simulation
 from jeroboam.quota.trial import Trial
 from tests.quota.scenario_files import expand
 

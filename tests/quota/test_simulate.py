@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from jeroboam.quota.forms import BadForm
-from jeroboam.quota.simulate import simulate
+from jeroboam.quota.simulator.simulate import simulate
 
 TREE = {
     "name": "org",
@@ -27,8 +27,15 @@ def test_the_form_of_the_answer() -> None:
             ],
             "evicted": ["b15", "b16"],
             "admitted": [],
+            "reclaiming": [],
         },
-        {"step": 2, "results": [{"id": "a1", "outcome": "released", "victims": []}], "evicted": [], "admitted": []},
+        {
+            "step": 2,
+            "results": [{"id": "a1", "outcome": "released", "victims": []}],
+            "evicted": [],
+            "admitted": [],
+            "reclaiming": [],
+        },
     ]
     assert answer["claims"]["b16"] == "evicted"
     top = {k: v for k, v in answer["tree"].items() if k != "children"}
@@ -142,3 +149,80 @@ def test_a_claim_at_the_start_draws_what_is_reserved(
     covered = {"project": "T1", "id": "a", "amount": {"u": 2}, "reservation": "T1:reserved"}
     team = simulate({"tree": RESERVED, "claims": [covered]})["tree"]["children"][0]
     assert (team["used"]["u"], team["reserved"]["u"]) == (2, 0)
+
+
+def test_who_asks_again_is_admitted_where_nobody_gets_notice() -> None:
+    held = [
+        {"project": "T1", "id": "a", "amount": {"u": 8}},
+        {"project": "T2", "id": "b", "amount": {"u": 1}, "count": 8},
+    ]
+    steps = [
+        {"set": {"project": "T2", "hard_limit": {"u": 0}}},
+        {"set": {"project": "T1", "hard_limit": {"u": 16}}},
+        {"claim": {"project": "T1", "id": "more", "amount": {"u": 8}}},
+        {"set": {"project": "T1", "hard_limit": {"u": 0}, "force": True}},
+        {"set": {"project": "T2", "hard_limit": {"u": 8}}},
+        {"requeue": {"id": "b1"}},
+    ]
+    last = simulate({"tree": TREE, "claims": held, "steps": steps})["steps"][-1]
+    (result,) = last["results"]
+    assert (result["outcome"], len(result["victims"])) == ("admitted", 1)
+    assert "deadline" not in result
+
+
+def test_who_waited_and_may_now_reclaim_is_listed() -> None:
+    tree = {
+        **TREE,
+        "policy": {"grace_seconds": 30},
+        "children": [{"name": "T1"}, {"name": "T2", "hard_limit": {"u": 8}}],
+    }
+    held = [{"project": "T2", "id": "b", "amount": {"u": 1}, "count": 16}]
+    steps = [
+        {"claim": {"project": "T1", "id": "a", "amount": {"u": 5}, "shortage": "wait"}},
+        {"set": {"project": "T1", "hard_limit": {"u": 8}}},
+        {"advance": {"seconds": 30}},
+    ]
+    first, second, third = simulate({"tree": tree, "claims": held, "steps": steps})["steps"]
+    assert (first["results"][0]["outcome"], first["reclaiming"]) == ("waiting", [])
+    assert (second["reclaiming"], second["admitted"]) == (["a"], [])
+    assert (third["reclaiming"], third["admitted"]) == ([], ["a"])
+
+
+TWINS = {
+    "name": "org",
+    "hard_limit": {"u": 16},
+    "children": [
+        {"name": "A", "children": [{"name": "dev", "id": "1f", "hard_limit": {"u": 4}, "reserved": {"u": 1}}]},
+        {"name": "B", "children": [{"name": "dev", "id": "2e", "hard_limit": {"u": 2}, "reserved": {"u": 1}}]},
+        {"name": "C", "id": "3d"},
+    ],
+}
+
+
+def test_projects_of_one_name_are_told_apart_by_their_ids() -> None:
+    held = [{"project": "1f", "id": "a", "amount": {"u": 1}}]
+    steps = [
+        {"claim": {"project": "2e", "id": "b", "amount": {"u": 1}, "reservation": "2e:reserved"}},
+        {"set": {"project": "C", "weight": 2}},
+        {"remove": {"project": "3d"}},
+        {"add": {"project": "C", "parent": "A"}},
+    ]
+    answer = simulate({"tree": TWINS, "claims": held, "steps": steps})
+    assert [step["results"][0]["outcome"] for step in answer["steps"]] == ["admitted", "done", "done", "done"]
+    twins = [c for above in answer["tree"]["children"] for c in above["children"] if c["name"] == "dev"]
+    assert [(c["id"], c["used"]["u"]) for c in twins] == [("1f", 1), ("2e", 1)]
+
+
+@pytest.mark.parametrize(
+    ("further", "claim", "because"),
+    [
+        ({"name": "x", "id": "1f"}, "1f", "tree.children.3.id 1f is there already"),
+        ({"name": "dev"}, "1f", "tree.children.3.name dev is there already"),
+        ({"name": "x"}, "dev", "claims.0.project is the name of several projects: dev; write an id"),
+    ],
+)
+def test_a_name_that_is_nobodys_own_is_refused(further: dict[str, Any], claim: str, because: str) -> None:
+    tree = {**TWINS, "children": [*TWINS["children"], further]}  # type: ignore[misc]
+    with pytest.raises(BadForm) as refused:
+        simulate({"tree": tree, "claims": [{"project": claim, "id": "a", "amount": {"u": 1}}]})
+    assert str(refused.value) == because

@@ -64,10 +64,6 @@ class Conflict(Problem):
     code, status, title = "conflict", 409, "Conflict"
 
 
-class PreconditionFailed(Problem):
-    code, status, title = "precondition_failed", 412, "Precondition failed"
-
-
 class TooLarge(Problem):
     code, status, title = "too_large", 413, "Too large"
 

@@ -18,6 +18,7 @@ __all__ = [
     "Settled",
     "admit",
     "admit_now",
+    "at_once",
     "decide",
     "evicted",
     "release",
@@ -86,7 +87,12 @@ def admit_now(tree: Tree, request: Request, now: float) -> Decision:
     """admit, with victims that get no notice gone at once: for the simulator and tests. Says whom it cost."""
     known = request.id in tree.claims
     decision = admit(tree, request, now)
-    if known or decision.outcome != "reclaiming" or decision.deadline is None or decision.deadline > now:
+    return decision if known else at_once(tree, decision, now)
+
+
+def at_once(tree: Tree, decision: Decision, now: float) -> Decision:
+    """What has just been decided, with the victims gone if they get no notice."""
+    if decision.outcome != "reclaiming" or decision.deadline is None or decision.deadline > now:
         return decision
     evict_due(tree, now)
     return Decision("admitted", decision.victims)

@@ -18,8 +18,8 @@ from jeroboam.model.quantities import MAX
 from jeroboam.quota.forms import BadForm, mapping, number, sequence, text
 from jeroboam.quota.limits import change_node
 from jeroboam.quota.policy import MAX_GRACE, MAX_PRIORITY, MAX_WEIGHT, Policy
+from jeroboam.quota.policy_form import policy
 from jeroboam.quota.reasons import QuotaConflict
-from jeroboam.quota.scenario import policy
 from jeroboam.quota.settling import settle
 from jeroboam.quota.tree import NOTHING, UNLIMITED, Limit, Node, Tree
 

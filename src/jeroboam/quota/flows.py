@@ -10,11 +10,9 @@ from jeroboam.quota.waterfill import split, waterfill
 
 @dataclass(frozen=True, slots=True)
 class Flow:
-    """Units of one resource. `lent`: this node's idle own, used by siblings or its parent. The others sum to `over`."""
+    """Units of one resource: `borrowed` from siblings; `lent`, this node's idle own, used by them or its parent."""
 
-    from_pool: int = 0
     borrowed: int = 0
-    from_above: int = 0
     lent: int = 0
 
 
@@ -30,7 +28,7 @@ def flows(parent: Node, resource: str) -> dict[str, Flow]:
     lent = split(min(sum(rest), sum(idle)), idle)
     weights = [c.weight for c in children] + [Fraction(1)]
     borrowed = waterfill(sum(lent), list(zip(rest, weights, strict=True)), leftovers=True)
-    return {c.id: Flow(pooled[i], borrowed[i], rest[i] - borrowed[i], lent[i]) for i, c in enumerate(children)}
+    return {c.id: Flow(borrowed[i], lent[i]) for i, c in enumerate(children)}
 
 
 def flow(node: Node, resource: str) -> Flow:

@@ -5,7 +5,6 @@ manager everything below its node by name, and nobody another project's name.
 from collections.abc import Mapping
 from dataclasses import replace
 
-from jeroboam.quota.decision import Decision
 from jeroboam.quota.reasons import Help, Reason
 from jeroboam.quota.tree import Tree
 
@@ -20,13 +19,6 @@ def visible(tree: Tree, reason: Reason, own: str, managed: str | None = None) ->
     if _above(tree, reason.node, own):
         return replace(reason, figures=_only(reason.figures), helps=helps)
     return replace(reason, node=None, figures=_only(reason.figures), helps=helps)
-
-
-def visible_decision(tree: Tree, decision: Decision, own: str, managed: str | None = None) -> Decision:
-    """The decision with its reason as of `visible`, and of its victims only those that the reader may see."""
-    victims = tuple(v for v in decision.victims if _whole(tree, tree.claims[v].node_id, own, managed))
-    reason = None if decision.reason is None else visible(tree, decision.reason, own, managed)
-    return replace(decision, victims=victims, reason=reason)
 
 
 def _help(tree: Tree, help_: Help, own: str, managed: str | None) -> Help:

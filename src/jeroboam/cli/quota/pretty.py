@@ -6,7 +6,7 @@ from io import TextIOWrapper
 from typing import Any
 
 from jeroboam.cli.drawing import draw, style
-from jeroboam.quota.report import Result
+from jeroboam.quota.simulator.report import Result
 
 WORDS = ("hard_limit", "used", "reserved", "allocated", "free", "borrowed", "lent", "deserved", "fair_now")
 _UNBOUND = ("hard_limit", "free", "deserved", "fair_now")
@@ -30,7 +30,8 @@ def _step(step: Result, action: str) -> Iterator[str]:
         yield (head if index == 0 else " " * len(head)) + _result(result)
     taken = {victim for result in results for victim in result.get("victims", ())}
     others = [claim for claim in step["evicted"] if claim not in taken]
-    for what, claims in (("evicted", others), ("admitted", step["admitted"])):
+    told = {"evicted": others, "admitted": step["admitted"], "reclaiming": step["reclaiming"]}
+    for what, claims in told.items():
         if claims:
             yield " " * len(head) + f"then {what}: {', '.join(claims)}"
 

@@ -6,8 +6,8 @@ from typing import Any
 
 from jeroboam.cli.marked import BadFile, Value, content, line_of, plain, read
 from jeroboam.quota.forms import BadForm
-from jeroboam.quota.report import Result
-from jeroboam.quota.simulate import simulate as play
+from jeroboam.quota.simulator.report import Result
+from jeroboam.quota.simulator.simulate import simulate as play
 
 _PAIR = re.compile(rb"\\\\|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}")
 

@@ -1,21 +1,16 @@
 """Reads what the simulator is given: checks its form, and scales its fractions to whole units."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import fields
 from fractions import Fraction
 from math import lcm
 from typing import Any
 
-from jeroboam.quota.forms import BadForm, Where, flag, mapping, number, part, seconds, sequence, text, whole
-from jeroboam.quota.policy import Policy, ReclaimFrom, Shortage, Strategy, Undershoot, WithinProject
+from jeroboam.quota.forms import BadForm, Where, mapping, number, part, text
 from jeroboam.quota.tree import UNLIMITED, Amounts, Limit
 
 MAX_DEPTH = 32
 FINEST = 10**18
 """No resource is divided finer."""
-
-HIGHEST = 2**31 - 1
-"""Of priorities."""
 
 LIMITS = ("hard_limit", "lend_limit", "borrow_limit")
 _AMOUNTS = (*LIMITS, "reserved", "amount")
@@ -77,32 +72,6 @@ def _written(value: Any, where: Where) -> Iterator[tuple[str, Fraction, Where]]:
                     continue
         else:
             yield from _written(inner, (*where, key))
-
-
-def policy(value: Any, where: Where) -> Policy:
-    """A policy as it is written in YAML; unknown words are refused."""
-    given = dict(mapping(value, where, {f.name for f in fields(Policy)}))
-    words = {"reclaim": ReclaimFrom, "within_project": WithinProject, "undershoot": Undershoot, "shortage": Shortage}
-    for name, kind in words.items():
-        if given.get(name) is not None:
-            given[name] = _word(kind, given[name], (*where, name))
-    if given.get("strategies") is not None:
-        listed = sequence(given["strategies"], (*where, "strategies"))
-        given["strategies"] = tuple(_word(Strategy, s, (*where, "strategies")) for s in listed)
-    if given.get("grace_seconds") is not None:
-        given["grace_seconds"] = seconds(given["grace_seconds"], (*where, "grace_seconds"))
-    if given.get("max_priority") is not None:
-        given["max_priority"] = whole(given["max_priority"], (*where, "max_priority"), 0, HIGHEST)
-    if given.get("reclaimable") is not None:
-        given["reclaimable"] = flag(given["reclaimable"], (*where, "reclaimable"))
-    return Policy(**given)
-
-
-def _word(kind: Any, value: Any, where: Where) -> Any:
-    try:
-        return kind(value)
-    except ValueError as error:
-        raise BadForm(where, f"should be one of {', '.join(kind)}") from error
 
 
 def limits(node: Mapping[str, Any], units: Units, known: Mapping[str, Limit], where: Where) -> dict[str, Limit]:

@@ -5,14 +5,15 @@ from copy import deepcopy
 from dataclasses import replace
 from typing import Any
 
-from jeroboam.quota import additive
 from jeroboam.quota.forms import BadForm, Where, flag, mapping, text
 from jeroboam.quota.limits import KEEP, LimitChange, add_node, move, remove, set_limits
 from jeroboam.quota.policy import Policy
+from jeroboam.quota.policy_form import policy
 from jeroboam.quota.reasons import QuotaConflict, Reason
-from jeroboam.quota.report import Report, Result
-from jeroboam.quota.scenario import LIMITS, child_defaults, policy
-from jeroboam.quota.start import Start, weight
+from jeroboam.quota.simulator import additive
+from jeroboam.quota.simulator.report import Report, Result
+from jeroboam.quota.simulator.scenario import LIMITS, child_defaults
+from jeroboam.quota.simulator.start import Start, weight
 from jeroboam.quota.tree import Node
 
 _SET = {"project", *LIMITS, "weight", "policy", "child_defaults", "force"}
@@ -97,7 +98,7 @@ class Reshaping:
             node = self._node(node_id)
             parent = node.parent
             remove(self.start.tree, node_id, now)
-            del self.start.ids[node.name]
+            self.start.ids = {called: known for called, known in self.start.ids.items() if known != node_id}
             if self.start.additive and parent is not None:
                 additive.restate(self.start.tree, self.start.own, parent, force=False)
 

@@ -6,21 +6,21 @@ The form is described in docs/quota-model.md. Raises BadForm (with the place) if
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from jeroboam.quota.admission import admit_now, evict_due, release, requeue, resize
+from jeroboam.quota.admission import admit_now, at_once, evict_due, release, requeue, resize
 from jeroboam.quota.decision import Decision, Request
 from jeroboam.quota.forms import BadForm, Where, mapping, number, seconds, text
 from jeroboam.quota.limits import extend, reserve
 from jeroboam.quota.reasons import Reason
-from jeroboam.quota.report import Report, Result
-from jeroboam.quota.reshaping import Reshaping, attempt
 from jeroboam.quota.settling import end_reservation, settle
-from jeroboam.quota.start import Start, age
+from jeroboam.quota.simulator.report import Report, Result
+from jeroboam.quota.simulator.reshaping import Reshaping, attempt
+from jeroboam.quota.simulator.start import Start, age
 from jeroboam.quota.tree import Claim, ClaimState, Tree
 from jeroboam.quota.view import tree_view
 
 
 def simulate(document: Any) -> Result:
-    """{"steps": [{"step", "results", "evicted", "admitted"}], "tree": ..., "claims": {id: state}}, JSON-able."""
+    """{"steps": [{"step", "results", "evicted", "admitted", "reclaiming"}], "tree": ..., "claims": {id: state}}"""
     return Simulation(document).run()
 
 
@@ -67,9 +67,11 @@ class Simulation:
         evict_due(self.tree, self.now)
         asked = {r.get("id") for r in results} if kind in ("claim", "requeue") else set()
         changed = self._changed()
-        evicted = [c.id for c in changed if c.state is ClaimState.EVICTED]
-        admitted = [c.id for c in changed if c.state is ClaimState.ADMITTED and c.id not in asked]
-        return {"step": index + 1, "results": results, "evicted": evicted, "admitted": admitted}
+        told: Result = {"step": index + 1, "results": results}
+        for state in (ClaimState.EVICTED, ClaimState.ADMITTED, ClaimState.RECLAIMING):
+            known = () if state is ClaimState.EVICTED else asked
+            told[state.value] = [c.id for c in changed if c.state is state and c.id not in known and not c.reserves]
+        return told
 
     def _changed(self) -> list[Claim]:
         """The claims whose state is another than when this was last asked, oldest first."""
@@ -124,7 +126,8 @@ class Simulation:
         for name in self._ids(details, where):
             self.start.order += 1
             order = age(number(self.now, where), self.start.order)
-            results.append(self.report.answer(name, requeue(self.tree, name, self.now, order)))
+            decision = requeue(self.tree, name, self.now, order)
+            results.append(self.report.answer(name, at_once(self.tree, decision, self.now)))
         return results
 
     def _ids(self, details: Any, where: Where) -> list[str]:
@@ -151,10 +154,7 @@ class Simulation:
         self.start.order += 1
         order = age(number(self.now, where), self.start.order)
         decision = reserve(self.tree, name, node_id, amounts, self.now, until, order)
-        if decision.outcome == "reclaiming" and decision.deadline is not None and decision.deadline <= self.now:
-            evict_due(self.tree, self.now)
-            decision = Decision("admitted", decision.victims)
-        return [self.report.answer(name, decision)]
+        return [self.report.answer(name, at_once(self.tree, decision, self.now))]
 
     def _extend(self, details: Any, where: Where) -> list[Result]:
         spec = mapping(details, where, {"id", "until"})

@@ -11,10 +11,12 @@ from jeroboam.quota.decision import Request
 from jeroboam.quota.explain import bad_draw
 from jeroboam.quota.forms import BadForm, Where, flag, items, mapping, number, part, text, whole
 from jeroboam.quota.policy import Policy, Shortage
-from jeroboam.quota.scenario import HIGHEST, MAX_DEPTH, Units, child_defaults, limits, policy
+from jeroboam.quota.policy_form import HIGHEST, policy
+from jeroboam.quota.simulator.scenario import MAX_DEPTH, Units, child_defaults, limits
 from jeroboam.quota.tree import ROOT, Amounts, Claim, Limit, Node, Reservation, Tree
 
 NODE = {
+    "id",
     "name",
     "hard_limit",
     "lend_limit",
@@ -42,7 +44,7 @@ class Start:
         self.units = Units(document)
         self.steps = items(top, "steps", ())
         self.own: dict[str, Amounts] = {}
-        self.ids: dict[str, str] = {}
+        self.ids: dict[str, str | None] = {}  # what nodes are called; None: two of them
         self.order = 0
         if "tree" not in top:
             raise BadForm(("tree",), "is missing")
@@ -56,7 +58,8 @@ class Start:
         own = policy(part(spec, "policy", where), (*where, "policy"))
         rules = replace(Policy(max_priority=HIGHEST), **{**_set(rules), **_set(own)})
         tree = Tree(self._limits(spec, ROOT, {}, where), rules)
-        tree.root.name = self._name(spec, ROOT, where, "root")
+        tree.root.name = text(spec.get("name", "root"), (*where, "name"))
+        self._call(tree.root.name, _id(spec, where), ROOT, where)
         self._settings(spec, tree.root, where)
         self._children(tree, spec, tree.root, where)
         self._reserve(tree, spec, tree.root, where)
@@ -71,11 +74,10 @@ class Start:
         if len(where) > 2 * MAX_DEPTH:
             raise BadForm(where, "is nested too deeply")
         spec = mapping(written, where, NODE)
-        name = text(spec.get("name"), (*where, "name"))
-        node_id = f"/{name}"  # no name can be the root's id
-        node = Node(
-            node_id, self._name(spec, node_id, where), policy=policy(part(spec, "policy", where), (*where, "policy"))
-        )
+        name, ident = text(spec.get("name"), (*where, "name")), _id(spec, where)
+        node_id = f"/{ident or name}"  # so nothing that is written can be the root's id
+        self._call(name, ident, node_id, where)
+        node = Node(node_id, name, policy=policy(part(spec, "policy", where), (*where, "policy")))
         node.limits = self._limits(spec, node_id, parent.limits, where)
         self._settings(spec, node, where)
         attach(tree, node, parent.id)
@@ -85,12 +87,14 @@ class Start:
         self._reserve(tree, spec, node, where)
         return node
 
-    def _name(self, spec: Mapping[str, Any], node_id: str, where: Where, default: str | None = None) -> str:
-        name = text(spec.get("name", default), (*where, "name"))
-        if name in self.ids:
-            raise BadForm((*where, "name"), f"{name} is there already")
-        self.ids[name] = node_id
-        return name
+    def _call(self, name: str, ident: str | None, node_id: str, where: Where) -> None:
+        """From now on the node is found by its id, and by its name if no other has it. Without an id its name is it."""
+        key, called = ("name", name) if ident is None else ("id", ident)
+        if called in self.ids:
+            raise BadForm((*where, key), f"{called} is there already")
+        self.ids[called] = node_id
+        if name != called:
+            self.ids[name] = None if name in self.ids else node_id
 
     def _limits(self, spec: Any, node_id: str, known: Mapping[str, Limit], where: Where) -> dict[str, Limit]:
         found = limits(spec, self.units, known, where)
@@ -121,7 +125,8 @@ class Start:
     def _reserve(self, tree: Tree, spec: Mapping[str, Any], node: Node, where: Where) -> None:
         amounts = self.units.amounts(part(spec, "reserved", where), (*where, "reserved"))
         if any(amounts.values()):
-            held = Reservation(f"{node.name}:reserved", node.id, amounts)
+            called = node.name if node is tree.root else node.id.removeprefix("/")
+            held = Reservation(f"{called}:reserved", node.id, amounts)
             tree.reservations[held.id] = held
             for resource, amount in amounts.items():
                 change(tree, node, resource, reserved=amount)
@@ -181,9 +186,16 @@ class Start:
         raise BadForm((*where, "amount", reason.resource), f"is more than the {left:g} that are left to draw")
 
     def node_id(self, value: Any, where: Where) -> str:
-        """The id of the project of that name; where there is none, one that is in no tree."""
+        """The id of the project of that id or name; where there is none, one that is in no tree."""
         name = text(value, where)
-        return self.ids.get(name, f"/{name}")
+        found = self.ids.get(name, f"/{name}")
+        if found is None:
+            raise BadForm(where, f"is the name of several projects: {name}; write an id")
+        return found
+
+
+def _id(spec: Mapping[str, Any], where: Where) -> str | None:
+    return None if spec.get("id") is None else text(spec["id"], (*where, "id"))
 
 
 def _shortage(spec: Mapping[str, Any], node: Node, where: Where) -> Shortage:

@@ -5,7 +5,7 @@ from typing import Any
 
 from jeroboam.quota.decision import Decision
 from jeroboam.quota.reasons import Reason
-from jeroboam.quota.start import Start
+from jeroboam.quota.simulator.start import Start
 from jeroboam.quota.tree import UNLIMITED, Node
 from jeroboam.quota.view import WORDS
 
@@ -57,6 +57,8 @@ class Report:
     def view(self, view: Mapping[str, Any]) -> Result:
         node = self.start.tree.nodes[view["id"]]
         shown: Result = {"name": view["name"]}
+        if node.parent is not None and node.id != f"/{node.name}":
+            shown["id"] = node.id.removeprefix("/")
         for word in _SHOWN:
             figures = dict(view[word])
             if word == "hard_limit" and self.start.additive:

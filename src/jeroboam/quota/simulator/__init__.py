@@ -1,0 +1,1 @@
+"""What would happen? A document of a tree and steps, played on the engine."""
