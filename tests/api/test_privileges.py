@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from jeroboam.backends.base import Definition
+from jeroboam.backends.data import Definition
 from jeroboam.identity.policy import Policy
 from jeroboam.model.container import HostMount
 from tests.api.cloud import IMAGE, MANAGER, MEMBER, Cloud

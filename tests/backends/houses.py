@@ -6,7 +6,8 @@ from typing import Any, Protocol, TypeVar
 
 import docker
 
-from jeroboam.backends.base import Backend, Definition
+from jeroboam.backends.base import Backend
+from jeroboam.backends.data import Definition
 from jeroboam.backends.docker import DockerBackend
 from jeroboam.backends.fake import FakeBackend
 from jeroboam.model.names import LABEL_DEFINITION, LABEL_OBJECT, container_name, network_name, volume_name

@@ -11,7 +11,7 @@ import bcrypt
 import docker
 import pytest
 
-from jeroboam.backends.base import Credentials
+from jeroboam.backends.data import Credentials
 from tests.engine import Engine, wait_until
 
 USER, PASSWORD = "tenant", f"secret-{uuid.uuid4().hex}"

@@ -7,7 +7,8 @@ from dataclasses import replace
 
 import pytest
 
-from jeroboam.backends.base import Backend, File, NetworkAttachment, VolumeBinding
+from jeroboam.backends.base import Backend
+from jeroboam.backends.data import File, NetworkAttachment, VolumeBinding
 from jeroboam.backends.errors import ImageMissing, Missing, NotOurs, Permanent, Temporary, WrongState
 from jeroboam.model.container import Restart, RestartPolicy
 from jeroboam.model.names import LABEL_OBJECT

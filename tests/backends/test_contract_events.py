@@ -2,7 +2,8 @@
 
 import threading
 
-from jeroboam.backends.base import Backend, EventStream, Happened
+from jeroboam.backends.base import Backend, EventStream
+from jeroboam.backends.data import Happened
 from jeroboam.model.observed import State
 from tests.backends.houses import Bench
 

@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from jeroboam.backends.base import Backend, NetworkAttachment, PortBinding, VolumeBinding
+from jeroboam.backends.base import Backend
+from jeroboam.backends.data import NetworkAttachment, PortBinding, VolumeBinding
 from jeroboam.backends.errors import Missing, NetworkMissing, NotOurs, Permanent, PortTaken, Taken, Temporary
 from jeroboam.model.container import Address
 from tests.backends.houses import POLITE, Bench

@@ -7,7 +7,8 @@ import time
 
 import pytest
 
-from jeroboam.backends.base import Backend, File, Stream
+from jeroboam.backends.base import Backend, Stream
+from jeroboam.backends.data import File
 from jeroboam.backends.errors import Missing, Permanent, Temporary, WrongState
 from jeroboam.model.observed import State
 from tests.backends.houses import Bench

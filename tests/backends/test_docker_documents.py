@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jeroboam.backends.base import Definition, NetworkAttachment, PortBinding, VolumeBinding
+from jeroboam.backends.data import Definition, NetworkAttachment, PortBinding, VolumeBinding
 from jeroboam.backends.docker import reading
 from jeroboam.backends.docker.definition import create_document
 from jeroboam.backends.docker.refusals import refusal

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from jeroboam.backends.base import Definition, File, NetworkAttachment, PortBinding, VolumeBinding
+from jeroboam.backends.data import Definition, File, NetworkAttachment, PortBinding, VolumeBinding
 from jeroboam.backends.docker import DockerBackend
 from jeroboam.backends.docker.owned import Known
 from jeroboam.backends.errors import Missing, NotOurs, Permanent, PortTaken

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from jeroboam.backends.base import Definition, File
+from jeroboam.backends.data import Definition, File
 from jeroboam.backends.docker import Deadlines, DockerBackend
 from jeroboam.backends.errors import Temporary
 from jeroboam.model.observed import State

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from jeroboam.backends.base import Backend, PullProgress
+from jeroboam.backends.base import Backend
+from jeroboam.backends.data import PullProgress
 from jeroboam.backends.docker import Deadlines, DockerBackend
 from jeroboam.backends.errors import ImageDenied, ImageMissing, Permanent, Temporary
 from tests.backends.houses import EngineHouse

@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from jeroboam.backends.base import Credentials, Definition, PortBinding, PullProgress
+from jeroboam.backends.data import Credentials, Definition, PortBinding, PullProgress
 from jeroboam.backends.errors import ImageDenied, ImageMissing, Missing, Permanent, PortTaken, Temporary
 from jeroboam.backends.fake import Call, FakeBackend, RegistryImage
 from jeroboam.model.container import HealthCheck, Restart, RestartPolicy

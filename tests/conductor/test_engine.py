@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from jeroboam.backends.base import Definition
+from jeroboam.backends.data import Definition
 from jeroboam.backends.fake import FakeBackend
 from jeroboam.cli.main import app
 from jeroboam.model.container import Phase

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from jeroboam.backends.base import Definition
+from jeroboam.backends.data import Definition
 from jeroboam.model.conditions import ConditionType, find
 from jeroboam.model.container import Phase, PortSpec, Restart, RestartPolicy, RunState
 from jeroboam.model.names import LABEL_INSTALLATION, LABEL_OBJECT, network_name

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from jeroboam.backends.base import Credentials
+from jeroboam.backends.data import Credentials
 from jeroboam.backends.errors import ImageDenied, Temporary
 from jeroboam.backends.fake.world import RegistryImage
 from jeroboam.conductor.images import PULLS_PER_PROJECT, Images

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from jeroboam.backends.base import Definition
+from jeroboam.backends.data import Definition
 from jeroboam.conductor.housekeeping import Housekeeping
 from jeroboam.model.conditions import ConditionType, find
 from jeroboam.model.container import (

@@ -7,7 +7,8 @@ from dataclasses import replace
 
 from sqlalchemy import Connection
 
-from jeroboam.backends.base import Backend, PullProgress
+from jeroboam.backends.base import Backend
+from jeroboam.backends.data import PullProgress
 from jeroboam.backends.errors import BackendError, Missing, NetworkMissing, Permanent, PortTaken, Taken, Temporary
 from jeroboam.conductor.bounds import Bound
 from jeroboam.conductor.definitions import Definitions, Surroundings

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
-from jeroboam.backends.base import Definition, File, NetworkAttachment, PortBinding, VolumeBinding
+from jeroboam.backends.data import Definition, File, NetworkAttachment, PortBinding, VolumeBinding
 from jeroboam.model import container as model
 from jeroboam.model import names
 from jeroboam.model.container import ContainerSpec, ContainerStatus, NetworkSpec

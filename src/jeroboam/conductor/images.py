@@ -5,7 +5,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from jeroboam.backends.base import Backend, Credentials, PullProgress
+from jeroboam.backends.base import Backend
+from jeroboam.backends.data import Credentials, PullProgress
 from jeroboam.backends.errors import ImageDenied, ImageMissing, Temporary
 from jeroboam.conductor.bounds import Bound
 from jeroboam.model.container import ContainerSpec, PullPolicy

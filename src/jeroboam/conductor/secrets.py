@@ -7,7 +7,7 @@ from pathlib import Path
 
 from cryptography.fernet import Fernet, InvalidToken
 
-from jeroboam.backends.base import Credentials
+from jeroboam.backends.data import Credentials
 from jeroboam.files import write_private_bytes
 from jeroboam.model.errors import Conflict, NotFound
 from jeroboam.store import registries

@@ -16,7 +16,7 @@ from jeroboam.api.ops import answers
 from jeroboam.api.respond import json
 from jeroboam.api.routing import ANYBODY, Routes
 from jeroboam.api.shared import Common, Ident, Shared
-from jeroboam.backends.base import Capacity
+from jeroboam.backends.data import Capacity
 from jeroboam.model.container import KIND
 from jeroboam.model.errors import NotFound
 from jeroboam.model.quantities import CONTAINERS, MEMORY, VCPUS

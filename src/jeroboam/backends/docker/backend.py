@@ -2,7 +2,7 @@
 
 from docker.tls import TLSConfig
 
-from jeroboam.backends.base import Capacity
+from jeroboam.backends.data import Capacity
 from jeroboam.backends.docker import reading
 from jeroboam.backends.docker.events import Events
 from jeroboam.backends.docker.images import Images

@@ -6,7 +6,7 @@ from typing import Any
 
 import orjson
 
-from jeroboam.backends.base import Definition, NetworkAttachment, Summary
+from jeroboam.backends.data import Definition, NetworkAttachment, Summary
 from jeroboam.backends.docker import reading
 from jeroboam.backends.docker.definition import check_network, create_document, endpoint, files_tar, limits, link_words
 from jeroboam.backends.docker.owned import Known, Owned, known

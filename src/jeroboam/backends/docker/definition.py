@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import PurePosixPath
 from typing import Any
 
-from jeroboam.backends.base import Definition, File, NetworkAttachment, PortBinding
+from jeroboam.backends.data import Definition, File, NetworkAttachment, PortBinding
 from jeroboam.backends.errors import Permanent
 from jeroboam.model.container import HealthCheck
 from jeroboam.model.names import LABEL_INSTALLATION

@@ -6,7 +6,7 @@ from contextlib import suppress
 
 import orjson
 
-from jeroboam.backends.base import Happened
+from jeroboam.backends.data import Happened
 from jeroboam.backends.docker import reading
 from jeroboam.backends.docker.owned import Owned
 from jeroboam.backends.docker.streams import ResponseStream, json_lines

@@ -8,7 +8,7 @@ import requests
 from docker import auth, errors
 from docker.utils import parse_repository_tag
 
-from jeroboam.backends.base import Credentials, PullProgress
+from jeroboam.backends.data import Credentials, PullProgress
 from jeroboam.backends.docker.owned import Owned
 from jeroboam.backends.docker.streams import ResponseStream, json_lines
 from jeroboam.backends.docker.wire import segment

@@ -6,7 +6,7 @@ from typing import Any
 
 import orjson
 
-from jeroboam.backends.base import Network, Volume
+from jeroboam.backends.data import Network, Volume
 from jeroboam.backends.docker import reading
 from jeroboam.backends.docker.containers import Containers
 from jeroboam.backends.docker.wire import segment

@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 
-from jeroboam.backends.base import Archive, ExecResult
+from jeroboam.backends.data import Archive, ExecResult
 from jeroboam.backends.docker.owned import Known, Owned
 from jeroboam.backends.docker.streams import Logs, ResponseStream, SocketStream
 from jeroboam.backends.docker.usage import usage

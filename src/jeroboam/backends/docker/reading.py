@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from jeroboam.backends.base import Capacity, Definition, Happened, Network, Summary
+from jeroboam.backends.data import Capacity, Definition, Happened, Network, Summary
 from jeroboam.model.container import Address, PublishedPort
 from jeroboam.model.names import LABEL_DEFINITION, LABEL_OBJECT
 from jeroboam.model.observed import Observed, State

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-from jeroboam.backends.base import Capacity, Definition, Happened
+from jeroboam.backends.data import Capacity, Definition, Happened
 from jeroboam.backends.errors import Temporary
 from jeroboam.backends.fake.containers import CPUS, MEMORY
 from jeroboam.backends.fake.faults import contract_call

@@ -2,7 +2,7 @@
 
 import signal as signals
 
-from jeroboam.backends.base import Definition, NetworkAttachment, Summary
+from jeroboam.backends.data import Definition, NetworkAttachment, Summary
 from jeroboam.backends.docker.definition import check_network, create_document, files_tar
 from jeroboam.backends.errors import ImageMissing, Missing, NetworkMissing, Permanent, WrongState
 from jeroboam.backends.fake import programs

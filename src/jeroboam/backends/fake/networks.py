@@ -3,7 +3,7 @@
 import ipaddress
 from collections.abc import Callable, Mapping
 
-from jeroboam.backends.base import Credentials, Network, PullProgress, Volume
+from jeroboam.backends.data import Credentials, Network, PullProgress, Volume
 from jeroboam.backends.errors import ImageDenied, ImageMissing, NotOurs, Permanent, Taken, Temporary
 from jeroboam.backends.fake.containers import Containers
 from jeroboam.backends.fake.faults import contract_call

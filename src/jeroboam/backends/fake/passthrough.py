@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import PurePosixPath
 
-from jeroboam.backends.base import Archive, ExecResult
+from jeroboam.backends.data import Archive, ExecResult
 from jeroboam.backends.docker.streams import SocketStream
 from jeroboam.backends.errors import Missing, Permanent, StillRunning, WrongState
 from jeroboam.backends.fake import programs

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
-from jeroboam.backends.base import Definition, Happened, NetworkAttachment
+from jeroboam.backends.data import Definition, Happened, NetworkAttachment
 from jeroboam.backends.errors import Missing, NotOurs
 from jeroboam.backends.fake.faults import Call, Faults
 from jeroboam.backends.fake.programs import Step
