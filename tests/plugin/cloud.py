@@ -6,7 +6,6 @@ import json
 import logging
 import os
 import socket
-import sys
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -16,7 +15,6 @@ from typing import Any
 
 import pytest
 import requests
-import structlog
 import uvicorn
 import yaml
 
@@ -158,17 +156,6 @@ def forget_clients() -> None:
 
 
 @contextmanager
-def quiet() -> Iterator[None]:
-    """What the server logs must not end up in what a command prints: they share the process's standard output."""
-    before = structlog.get_config()
-    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.__stderr__), cache_logger_on_first_use=False)
-    try:
-        yield
-    finally:
-        structlog.configure(**before)
-
-
-@contextmanager
 def running(keystone: RunningKeystone, folder: Path) -> Iterator[Cloud]:
     """Everything but Keystone, made and ended."""
     settings = load(folder, identity=keystone.settings.identity.model_dump())
@@ -181,7 +168,7 @@ def running(keystone: RunningKeystone, folder: Path) -> Iterator[Cloud]:
     client = Keystone(keystone.settings)
     services = Services(settings, database, backend, TokenValidator(client), Projects(client), Policy(), box)
     try:
-        with quiet(), served(services) as url:
+        with served(services) as url:
             yield Cloud(keystone, url, clouds_of(keystone, url, settings, folder))
     finally:
         conductor.stop(5.0)

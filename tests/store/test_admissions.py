@@ -131,7 +131,7 @@ def test_those_that_cannot_be_do_not_take_the_others_commit_apart(db: Database, 
 
     def clash(tx: Connection, decision: Decision) -> str:
         """What two at once may do, and one alone may not: the database minds."""
-        tx.exec_driver_sql("INSERT INTO installation SELECT id FROM installation")
+        tx.exec_driver_sql("INSERT INTO installation (id) SELECT id FROM installation")
         return decision.outcome
 
     commits: list[int] = []
