@@ -20,6 +20,7 @@ from jeroboam.backends.fake import FakeBackend
 from jeroboam.conductor.containers import ContainerController
 from jeroboam.conductor.engine import KnownEngine
 from jeroboam.conductor.secrets import CredentialStore, SecretBox
+from jeroboam.store import engine as known_engine
 from jeroboam.store import work
 from jeroboam.store.database import Database
 
@@ -67,6 +68,8 @@ def requests(bench: Workbench) -> list[Result]:
 def _settle(house: House) -> None:
     """Brings all to Running on an engine in memory, so that the lists hold what lists of running containers hold."""
     settings, database = house.settings, Database(house.settings.database_url)
+    with database.write() as tx:
+        known_engine.forget(tx)
     engine = FakeBackend(installation=database.installation, images=[engines.IMAGE])
     credentials = CredentialStore(database, SecretBox.at(settings.data / "secrets.key"))
     known = KnownEngine(database, engine)
