@@ -132,7 +132,7 @@ def cut_power(folder: Path) -> None:
     record = folder / "engine.json"
     started = json.loads(record.read_text())
     os.kill(started["pid"], signal.SIGKILL)
-    wait_until(lambda: not _alive(started["pid"]), "the engine is dead", _STOP_SECONDS)
+    wait_until(lambda: not alive(started["pid"]), "the engine is dead", _STOP_SECONDS)
     _remove_cgroups(started["cgroup"])
     # A machine's /run does not survive: the process numbers in it would be other processes' in the next namespace,
     # and dockerd would take one of those for the containerd that it had started.
@@ -237,13 +237,14 @@ def _stop(pid: int, init: int) -> None:
     with contextlib.suppress(ProcessLookupError):
         os.kill(init, signal.SIGTERM)
     try:
-        wait_until(lambda: not _alive(pid), "the engine has ended", _STOP_SECONDS)
+        wait_until(lambda: not alive(pid), "the engine has ended", _STOP_SECONDS)
     except AssertionError:
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
 
 
-def _alive(pid: int) -> bool:
+def alive(pid: int) -> bool:
+    """Whether the process still runs; what only waits for somebody to ask how it ended does not."""
     with contextlib.suppress(ChildProcessError):
         os.waitpid(pid, os.WNOHANG)
     try:

@@ -16,7 +16,7 @@ from pathlib import Path
 import psycopg
 from sqlalchemy import URL, make_url
 
-from tests.engine import alone, wait_until
+from tests.engine import alive, alone, wait_until
 
 GIVEN = "JEROBOAM_TEST_POSTGRES"
 FOLDER = "JEROBOAM_TEST_POSTGRES_FOLDER"
@@ -70,7 +70,7 @@ def stop(folder: Path, how: signal.Signals = signal.SIGINT) -> None:
     with contextlib.suppress(FileNotFoundError, ProcessLookupError):
         pid = int((folder / "data" / "postmaster.pid").read_text().split()[0])
         os.kill(pid, how)
-        wait_until(lambda: not _alive(pid), "PostgreSQL has ended", 30, 0.02)
+        wait_until(lambda: not alive(pid), "PostgreSQL has ended", 30, 0.02)
     (folder / "data" / "postmaster.pid").unlink(missing_ok=True)
 
 
@@ -141,12 +141,3 @@ def _answers(folder: Path) -> bool:
     except psycopg.OperationalError:
         return False
     return True
-
-
-def _alive(pid: int) -> bool:
-    with contextlib.suppress(ChildProcessError):
-        os.waitpid(pid, os.WNOHANG)
-    try:
-        return ") Z " not in Path(f"/proc/{pid}/stat").read_text()
-    except FileNotFoundError:
-        return False

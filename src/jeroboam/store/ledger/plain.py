@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, select, text
+from sqlalchemy import Connection, select, text
 
 from jeroboam.quota import admission
 from jeroboam.quota.decision import Request
@@ -36,7 +36,7 @@ _ADMIT = text(
     "SELECT quota_admit(CAST(:ids AS text[]), CAST(:nodes AS text[]), CAST(:objects AS text[]), "
     "CAST(:priorities AS int[]), CAST(:shortages AS text[]), CAST(:amounts AS text[]), :now)"
 )
-_KNOWN = select(claims.c.id).where(claims.c.id.in_(bindparam("ids", expanding=True)))
+_KNOWN = select(claims.c.id).where(claims.c.id.in_(load.IDS))
 
 
 def admit_plain(tx: Connection, asked: Sequence[Asked], now: float) -> list[bool]:
