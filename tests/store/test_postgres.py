@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import URL, Connection, make_url, text
 
 from jeroboam.model.errors import Unavailable
-from jeroboam.store import events, postgres
+from jeroboam.store import events, following, postgres
 from jeroboam.store.database import Database
 from jeroboam.store.server import unhurried
 from tests import postgres as servers
@@ -152,19 +152,19 @@ def test_a_follower_waits_for_smaller_numbers_that_are_not_committed_yet(db: Dat
 
 
 def _follow(db: Database, seen: list[int]) -> None:
-    seen.extend(event.seq for event in events.following(db, 0, None, 10))
+    seen.extend(event.seq for event in following.page(db, 0, None, 10))
 
 
 def test_what_one_follower_has_waited_for_the_others_need_not(db: Database) -> None:
     with db.write() as tx:
         events.append_all(tx, [an_event()] * 3)
-    assert len(events.following(db, 0, None, 2)) == 2
+    assert len(following.page(db, 0, None, 2)) == 2
     with db.write() as tx:  # whoever had to wait now would wait for ever
         events.append(tx, an_event())
-        assert [event.seq for event in events.following(db, 2, None, 10)] == [3]
-        assert events.following(db, 3, None, 10) == []
-        assert events.now(db) == 3
-    assert [event.seq for event in events.following(db, 0, None, 10)] == [1, 2, 3, 4]
+        assert [event.seq for event in following.page(db, 2, None, 10)] == [3]
+        assert following.page(db, 3, None, 10) == []
+        assert following.now(db) == 3
+    assert [event.seq for event in following.page(db, 0, None, 10)] == [1, 2, 3, 4]
 
 
 def test_what_is_committed_once_the_mark_is_known_is_told_the_next_time(
@@ -175,8 +175,8 @@ def test_what_is_committed_once_the_mark_is_known_is_told_the_next_time(
         events.append(tx, an_event())
     with db.admit() as slow, monkeypatch.context() as patch:
         patch.setattr(db.settled, "reach", lambda seq, find_out: _beside(slow, db, seq))
-        assert [event.seq for event in events.following(db, 0, None, 10)] == [1]
-    assert [event.seq for event in events.following(db, 1, None, 10)] == [2, 3]
+        assert [event.seq for event in following.page(db, 0, None, 10)] == [1]
+    assert [event.seq for event in following.page(db, 1, None, 10)] == [2, 3]
 
 
 def _beside(slow: Connection, db: Database, mark: int) -> int:

@@ -6,6 +6,8 @@ from sqlalchemy import text
 from jeroboam.quota.tree import ROOT, ClaimState, Limit
 from jeroboam.store import audit, ledger
 from jeroboam.store.database import Database
+from jeroboam.store.ledger import changes
+from jeroboam.store.ledger.changes import Touched
 from tests.store.cloud import ADMIN, HALVES, a_cloud, ask, used
 
 Wanted = list[tuple[str, str, int, int]]
@@ -66,6 +68,7 @@ def test_who_waited_for_units_that_nobody_held_gets_them(db: Database) -> None:
     with db.write() as tx:
         a_cloud(tx, {"team1": Limit(4, None, 0)})
         tx.execute(text("UPDATE quota_limits SET used = 4, subtree = 4 WHERE node_id = 'team1'"))
+        changes.note(tx, Touched(nodes={"team1"}))
         ident, decision = ask(tx, "team1", 3, shortage="wait")
         assert decision.outcome == "waiting"
         ledger.repair(tx, ADMIN, 9.0)

@@ -21,7 +21,7 @@ from jeroboam.api.routing import Routes
 from jeroboam.api.shared import Common
 from jeroboam.model.errors import Forbidden, Unauthenticated, Unavailable
 from jeroboam.model.events import Event
-from jeroboam.store import events, ledger
+from jeroboam.store import following, ledger
 from jeroboam.store.database import Database
 from jeroboam.store.ledger.tell import MANAGERS
 
@@ -122,7 +122,7 @@ def _page(
     database: Database, since: int, whose: Collection[str] | None, object_id: str | None, limit: int
 ) -> tuple[list[Event], int]:
     """Events, and the number up to which everything was looked at."""
-    found = events.following(database, since, whose, limit)
+    found = following.page(database, since, whose, limit)
     last = found[-1].seq if found else since
     return [event for event in found if object_id in (None, event.object_id)], last
 
@@ -141,7 +141,7 @@ async def follow_events(
         raise Unavailable("cannot follow events: too many do already; close some, or read /events/v1/history")
     since = query.since if last_event_id is None else last_event_id
     if since is None:
-        since = await run_in_threadpool(events.now, ctx.services.database)
+        since = await run_in_threadpool(following.now, ctx.services.database)
     stream = _stream(ctx, shared.followers, query, since, owner)
     return StreamingResponse(
         stream, media_type="text/event-stream", headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"}

@@ -4,13 +4,16 @@ A caller keeps a victim charged until it has really stopped, and then says `evic
 `reclaiming` is admitted when the last of its victims has gone, whatever the grace (with grace 0 the deadline is now).
 """
 
+from dataclasses import replace
+
+from jeroboam.quota import explain
 from jeroboam.quota.charging import adjust, charge, close_reclaim, credit, open_reclaim, put
-from jeroboam.quota.deciding import decide
+from jeroboam.quota.deciding import decide, fits
 from jeroboam.quota.decision import ADMITTED, NOTHING_FOLLOWS, Decision, Request, Settled
-from jeroboam.quota.policy import Shortage
+from jeroboam.quota.policy import Effective, Shortage
 from jeroboam.quota.reasons import Help, Reason
 from jeroboam.quota.settling import as_request, end_reservation, settle
-from jeroboam.quota.tree import PENDING, Claim, ClaimState, Tree
+from jeroboam.quota.tree import PENDING, Claim, ClaimState, Node, Tree
 
 __all__ = [
     "Decision",
@@ -18,6 +21,7 @@ __all__ = [
     "Settled",
     "admit",
     "admit_now",
+    "admit_plain",
     "at_once",
     "decide",
     "evicted",
@@ -44,20 +48,35 @@ def admit(tree: Tree, request: Request, now: float) -> Decision:
     if decision.needs_whole_tree or request.node_id not in tree.nodes:
         return decision
     node = tree.nodes[request.node_id]
+    _carry_out(tree, _claim(request, node.rules()), decision)
+    return decision
+
+
+def admit_plain(tree: Tree, request: Request) -> bool:
+    """Admits it if it is new, fits, and concerns nobody else. False: nothing has changed; `admit` says why."""
+    node = tree.nodes.get(request.node_id)
+    if node is None or request.id in tree.claims or request.reservation is not None:
+        return False
     rules = node.rules()
-    claim = Claim(
+    if explain.bad_request(tree, node, request, rules) is not None or not fits(tree, request, node, rules):
+        return False
+    charge(tree, _claim(request, rules))
+    return True
+
+
+def _claim(request: Request, rules: Effective) -> Claim:
+    """Of nothing yet."""
+    return Claim(
         request.id,
         request.node_id,
         {r: a for r, a in request.amounts.items() if a},
-        node.priority(request.priority),
+        rules.priority(request.priority),
         request.order,
         ClaimState.REFUSED,
         request.reclaimable and rules.reclaimable,
         request.reservation,
         Shortage(request.shortage or rules.shortage),
     )
-    _carry_out(tree, claim, decision)
-    return decision
 
 
 def _carry_out(tree: Tree, claim: Claim, decision: Decision) -> None:
@@ -149,9 +168,10 @@ def requeue(tree: Tree, claim_id: str, now: float, order: int | None = None) -> 
         return Decision("refused", reason=Reason("unknown_claim"))
     if claim.state is not ClaimState.EVICTED:
         return _as_it_stands(tree, claim)
-    claim.order = tree.last_order + 1 if order is None else order
-    decision = decide(tree, as_request(claim), now)
+    order = tree.last_order + 1 if order is None else order
+    decision = decide(tree, replace(as_request(claim), order=order), now)
     if decision.outcome != "refused":
+        claim.order = order
         _carry_out(tree, claim, decision)
     return decision
 

@@ -109,6 +109,23 @@ def own_more(node: Node, resource: str, old: Limit, new: Limit) -> None:
     _tell(node.parent, resource, owns, lends)
 
 
+def restate(node: Node, resource: str, new: Limit | None, used: int, reserved: int, subtree: int) -> None:
+    """As it is stored now, in place of what was known here; what the nodes above know of their children follows.
+
+    `new` None: nobody has set a limit. The counters of the nodes above are stored too, and restated by themselves.
+    """
+    old = node.limit(resource)
+    if old.hard < 0:
+        _tell(node.parent, resource, reserved - node.reserved.get(resource, 0), 0)
+    for counter, value in ((node.used, used), (node.reserved, reserved), (node.subtree, subtree)):
+        counter[resource] = value
+    own_more(node, resource, old, new or NOTHING)
+    if new is not None:
+        node.limits[resource] = new
+    else:
+        node.limits.pop(resource, None)
+
+
 def put_limit(tree: Tree, node: Node, resource: str, new: Limit) -> None:
     """Set it, checked or not, and keep the counters above right: the private part may have changed."""
     old, held = node.limit(resource), taken(node, resource)

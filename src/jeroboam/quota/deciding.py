@@ -30,14 +30,17 @@ def decide(tree: Tree, request: Request, now: float) -> Decision:
     # 2. A draw from a reservation is capacity held already.
     if request.reservation is not None:
         return ADMITTED
-    # 3. What may not be reclaimed may not be borrowed for. 4. What is pledged is nobody else's.
-    if not request.reclaimable or not rules.reclaimable or tree.reclaims:
-        return _decide_whole(tree, request, node, rules, now) if tree.complete else WHOLE_TREE
-    # 5. It fits.
-    shorts = Trial().shortages(node, request.amounts)
-    if not shorts:
+    if fits(tree, request, node, rules):
         return ADMITTED
     return _decide_whole(tree, request, node, rules, now) if tree.complete else WHOLE_TREE
+
+
+def fits(tree: Tree, request: Request, node: Node, rules: Effective) -> bool:
+    """Steps 3 to 5, where the path alone is enough to say yes."""
+    # 3. What may not be reclaimed may not be borrowed for. 4. What is pledged is nobody else's. 5. It fits.
+    if not request.reclaimable or not rules.reclaimable or tree.reclaims:
+        return False
+    return not Trial().shortages(node, request.amounts)
 
 
 def _decide_whole(tree: Tree, request: Request, node: Node, rules: Effective, now: float) -> Decision:

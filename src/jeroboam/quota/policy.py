@@ -47,6 +47,9 @@ class Shortage(StrEnum):
     WAIT = "wait"
 
 
+DEFAULT_PRIORITY = 50
+
+
 @dataclass(frozen=True, slots=True)
 class Policy:
     """`grace_seconds`: notice that a victim of this node gets. `reclaimable`: False opts every new claim out."""
@@ -80,6 +83,10 @@ class Effective:
     grace_seconds: float = 0
     max_priority: int = 100
     reclaimable: bool = True
+
+    def priority(self, named: int | None) -> int:
+        """What a request has that names none: the usual one, or the most that is allowed here."""
+        return min(DEFAULT_PRIORITY, self.max_priority) if named is None else named
 
 
 INHERIT = Policy()

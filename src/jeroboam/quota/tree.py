@@ -9,11 +9,10 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from fractions import Fraction
 
-from jeroboam.quota.policy import DEFAULTS, INHERIT, Effective, Policy, Shortage
+from jeroboam.quota.policy import DEFAULT_PRIORITY, DEFAULTS, INHERIT, Effective, Policy, Shortage
 
 ROOT = "cloud"
 UNLIMITED = -1
-DEFAULT_PRIORITY = 50
 
 Amounts = dict[str, int]
 """Quantities by resource, in base units."""
@@ -156,8 +155,8 @@ class Node:
         return rules
 
     def priority(self, named: int | None) -> int:
-        """What a request has that names none: the usual one, or the most that is allowed here."""
-        return min(DEFAULT_PRIORITY, self.rules().max_priority) if named is None else named
+        """What a request has here that names this one, or none."""
+        return self.rules().priority(named)
 
     def knows(self, resource: str) -> bool:
         return any(resource in node.limits for node in self.path())

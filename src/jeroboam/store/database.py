@@ -11,6 +11,7 @@ from sqlalchemy import URL, Connection, text
 from sqlalchemy.exc import ProgrammingError
 
 from jeroboam.store import migrations, urls
+from jeroboam.store.ledger.resident import Resident
 from jeroboam.store.server import Server, translated, unavailable
 from jeroboam.store.settled import Settled
 from jeroboam.store.signal import Signal
@@ -24,6 +25,7 @@ class Database:
         self._shown = urls.shown(parsed)
         self._remote = parsed.get_backend_name() == "postgresql"
         self._server = _open(parsed)
+        self._ledger = Resident()
         self._installation = ""
         self.signal = Signal(self._server.watch)
         self.settled = Settled()
@@ -65,7 +67,8 @@ class Database:
 
         Never do slow things inside: every other writer waits. Raises Unavailable (busy, disk full, gone).
         """
-        with translated(), self._server.writing(notify) as tx:
+        with self._ledger.lent() as loan, translated(), self._server.writing(notify) as tx:
+            loan.to(tx)
             yield tx
         if notify:
             self.signal.notify()
@@ -76,7 +79,9 @@ class Database:
 
         Nothing is done in it that two could not do at once. Raises Unavailable.
         """
-        with translated(), self._server.admitting() as tx:
+        with self._ledger.lent() as loan, translated(), self._server.admitting() as tx:
+            if self._server.admits_alone:
+                loan.to(tx)
             yield tx
         self.signal.notify()
 

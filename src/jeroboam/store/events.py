@@ -1,4 +1,4 @@
-"""Events: one row per thing that happened, numbered in the order of the commits; what is followed and waited for.
+"""Events: one row per thing that happened, numbered in the order of the commits.
 
 On SQLite the one writer makes the numbers grow with the commits. On PostgreSQL two that are admitted at once may commit
 in another order than they were numbered, and only `following` is sure to have seen all before the last.
@@ -11,7 +11,6 @@ import orjson
 from sqlalchemy import Connection, bindparam, delete, func, insert, select
 
 from jeroboam.model.events import Event, EventType
-from jeroboam.store.database import Database
 from jeroboam.store.schema import events
 
 _COLUMNS = (
@@ -50,36 +49,6 @@ def since(tx: Connection, seq: int, project_ids: Collection[str] | None, limit: 
     if project_ids is None:
         return [_event(row) for row in tx.execute(_SINCE, values)]
     return [_event(row) for row in tx.execute(_SINCE_IN, {**values, "project_ids": sorted(project_ids)})]
-
-
-def following(database: Database, seq: int, project_ids: Collection[str] | None, limit: int) -> list[Event]:
-    """`since`, for those who go on from the last that they get: nothing with a smaller number comes after it."""
-    settled = database.settled.up_to
-    found = _page(database, seq, project_ids, limit)
-    if not found or not database.remote or found[-1].seq <= settled:
-        return found
-    settled = _reach(database, found[-1].seq)
-    return [event for event in _page(database, seq, project_ids, limit) if event.seq <= settled]
-
-
-def _page(database: Database, seq: int, project_ids: Collection[str] | None, limit: int) -> list[Event]:
-    with database.read() as tx:
-        return since(tx, seq, project_ids, limit)
-
-
-def now(database: Database) -> int:
-    """The number to follow from: nothing with it or a smaller one is committed later."""
-    with database.read() as tx:
-        newest = latest(tx)
-    return _reach(database, newest) if database.remote else newest
-
-
-def _reach(database: Database, seq: int) -> int:
-    def find_out() -> int:
-        with database.read(settled=True) as tx:
-            return latest(tx)
-
-    return database.settled.reach(seq, find_out)
 
 
 def latest(tx: Connection) -> int:

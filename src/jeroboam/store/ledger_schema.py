@@ -62,6 +62,13 @@ claims = Table(
     ),
 )
 
+changes = Table(
+    "quota_changes",  # the newest units of work, for those who keep the ledger in memory
+    metadata,
+    Column("version", Counter, primary_key=True, autoincrement=True),
+    Column("touched", Text, nullable=False),  # JSON: {"nodes": [id...], "claims": [id...], ...}
+)
+
 reservations = Table(
     "quota_reservations",
     metadata,

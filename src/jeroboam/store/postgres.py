@@ -53,6 +53,8 @@ _OPTIONS = (
 class Postgres:
     """Any number of processes on any number of machines."""
 
+    admits_alone = False
+
     def __init__(self, url: URL) -> None:
         self._who = secrets.token_hex(8)  # our own commits are told within the process
         self._url = _complete(url)

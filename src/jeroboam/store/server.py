@@ -17,6 +17,9 @@ WRITER_SECONDS = 30.0
 class Server(Protocol):
     """What SQLite (sqlite.py) and PostgreSQL (postgres.py) each do in their own way."""
 
+    admits_alone: bool
+    """Whether nobody writes beside `admitting` either."""
+
     def watch(self, notify: Callable[[], None], closed: threading.Event) -> None:
         """Calls `notify` when another process may have committed, until `closed` is set."""
 

@@ -31,6 +31,8 @@ _PRAGMAS = (
 class Sqlite:
     """One file, one writer: a lock among the threads of a process, BEGIN IMMEDIATE among processes."""
 
+    admits_alone = True
+
     def __init__(self, url: URL) -> None:
         path = Path(url.database or "")
         try:

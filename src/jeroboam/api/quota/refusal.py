@@ -38,7 +38,7 @@ def explained(ctx: Context, tx: Connection, reason: Reason, node_id: str) -> dic
     scope = ctx.caller.scope_id
     above = ledger.ancestors(tx, node_id)
     managed = above[-1] if ctx.caller.system and above else scope if scope in above else None
-    tree = load.path(tx, node_id).tree
+    tree = load.path(tx, node_id)
     shown = redaction.visible(tree, reason, node_id, managed)
     names = ledger.names(tx, [node_id, *above])
     data = shown.as_dict()

@@ -1,4 +1,4 @@
-"""Reads the ledger into the engine's tree: the path of one node, which is enough for most requests, or everything."""
+"""Reads the ledger into the engine's tree: everything, or the path of one node, which is enough to answer much."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
@@ -24,14 +24,10 @@ from jeroboam.store.ledger_schema import (
 
 @dataclass(slots=True)
 class Books:
-    """A tree and what the engine does not need to know: `objects` is {claim id: object id}.
-
-    `rows` are the nodes as they are stored (NODE_COLUMNS); None where there are too many to keep.
-    """
+    """A tree and what the engine does not need to know: `objects` is {claim id: object id}."""
 
     tree: Tree
     objects: dict[str, str] = field(default_factory=dict)
-    rows: Sequence[Sequence[Any]] | None = None
 
 
 Id = TypeVar("Id", str, int)
@@ -67,15 +63,16 @@ CLAIM_COLUMNS = (
     claims.c.amounts,
 )
 _with_limits = nodes.outerjoin(limits, limits.c.node_id == nodes.c.id)
-_above = select(nodes.c.id, nodes.c.parent_id).where(nodes.c.id.in_(IDS)).cte("above", recursive=True)
+_above = select(nodes.c.id, nodes.c.parent_id).where(nodes.c.id == bindparam("leaf")).cte("above", recursive=True)
 _above = _above.union(select(nodes.c.id, nodes.c.parent_id).where(nodes.c.id == _above.c.parent_id))
 
-_PATHS = (
+_PATH = (
     select(*NODE_COLUMNS)
     .select_from(_with_limits)
     .where(nodes.c.id.in_(select(_above.c.id)))
     .order_by(nodes.c.depth, nodes.c.id)
 )
+_SOME_NODES = select(*NODE_COLUMNS, nodes.c.depth).select_from(_with_limits).where(nodes.c.id.in_(IDS))
 _ALL_NODES = select(*NODE_COLUMNS).select_from(_with_limits).order_by(nodes.c.depth, nodes.c.id)
 _CLAIM = select(*CLAIM_COLUMNS).where(claims.c.id.in_(IDS))
 _ALL_CLAIMS = select(*CLAIM_COLUMNS).order_by(claims.c.age, claims.c.id)
@@ -91,78 +88,51 @@ _RECLAIMS = select(reclaims.c.id, reclaims.c.claim_id, reclaims.c.deadline, recl
     reclaims.c.opened, reclaims.c.id
 )
 _VICTIMS = select(victims.c.reclaim_id, victims.c.claim_id).order_by(victims.c.reclaim_id, victims.c.position)
-_GLANCE = select(
-    select(claims.c.node_id).where(claims.c.id == bindparam("claim_id")).scalar_subquery(),
-    select(claims.c.id).where(NOT_ADMITTED, claims.c.state == ClaimState.WAITING.value).limit(1).scalar_subquery(),
-    select(reclaims.c.id).limit(1).scalar_subquery(),
-    select(reservations.c.id).where(reservations.c.until <= bindparam("now")).limit(1).scalar_subquery(),
-    select(func.coalesce(func.max(claims.c.age), 0)).scalar_subquery(),
-)
+_RECLAIMING = select(reclaims.c.id).limit(1)
+_LAST_ORDER = select(func.coalesce(func.max(claims.c.age), 0))
 
 
-@dataclass(frozen=True, slots=True)
-class Glance:
-    """What one look tells: the node of the claim (None: no such claim), whether anybody waits, or takes back, whether
-    a reservation is over that has not been ended yet, and the greatest age."""
-
-    node_id: str | None
-    waiting: bool
-    reclaiming: bool
-    expired: bool
-    last_order: int
-
-
-def glance(tx: Connection, claim_id: str, now: float) -> Glance:
-    row = tx.execute(_GLANCE, {"claim_id": claim_id, "now": now}).one()
-    node_id, waiting, reclaiming, expired, last_order = row
-    return Glance(node_id, waiting is not None, reclaiming is not None, expired is not None, last_order)
-
-
-def path(tx: Connection, node_id: str, claim_ids: Iterable[str] = (), reservation_id: str | None = None) -> Books:
-    """`node_id` and its ancestors with their counters, and these claims of it. complete=False."""
-    books = paths(tx, (node_id,))
+def path(tx: Connection, node_id: str, reservation_id: str | None = None) -> Tree:
+    """The node and its ancestors with their counters, and the reservation: to look at. complete=False."""
+    tree = Tree({}, complete=False)
+    add_nodes(tree, tx.execute(_PATH, {"leaf": node_id}))
     if reservation_id is not None:
-        _add_reservations(tx, books.tree, (reservation_id,))
-    if ids := list(claim_ids):
-        _add_claims(books, tx.execute(_CLAIM, {"ids": ids}))
-        drawn = {claim.reservation for claim in books.tree.claims.values()} - {None, reservation_id}
-        if drawn:
-            _add_reservations(tx, books.tree, [ident for ident in drawn if ident is not None])
-    return books
+        add_reservations(tx, tree, (reservation_id,))
+    tree.last_order = tx.execute(_LAST_ORDER).scalar_one()
+    return tree
 
 
-def paths(tx: Connection, node_ids: Iterable[str]) -> Books:
-    """These nodes and their ancestors with their counters. complete=False."""
-    books = Books(Tree({}, complete=False))
-    books.rows = tx.execute(_PATHS, {"ids": list(node_ids)}).all()
-    _add_nodes(books.tree, books.rows)
-    return books
+def reclaiming(tx: Connection) -> bool:
+    """Whether anybody takes anything back."""
+    return tx.execute(_RECLAIMING).first() is not None
 
 
 def whole(tx: Connection) -> Books:
     """Every node, claim, reservation and reclaim."""
     books = Books(Tree({}))
     tree = books.tree
-    _add_nodes(tree, tx.execute(_ALL_NODES))
-    _add_reservations(tx, tree, None)
-    _add_claims(books, tx.execute(_ALL_CLAIMS))
-    leaving: dict[str, list[str]] = defaultdict(list)
-    for reclaim_id, claim_id in tx.execute(_VICTIMS):
-        leaving[reclaim_id].append(claim_id)
-    for ident, claim_id, deadline, rule in tx.execute(_RECLAIMS):
-        tree.reclaims[ident] = Reclaim(ident, claim_id, tuple(leaving[ident]), deadline, rule)
+    add_nodes(tree, tx.execute(_ALL_NODES))
+    add_reservations(tx, tree, None)
+    _record(books, tx.execute(_ALL_CLAIMS))
+    add_reclaims(tx, tree)
     return books
 
 
 def standing(tx: Connection) -> Tree:
     """Every node with its counters, and of the claims those that are pending alone: to look at, not to change."""
     books = Books(Tree({}))
-    _add_nodes(books.tree, tx.execute(_ALL_NODES))
-    _add_claims(books, tx.execute(_PENDING))
+    add_nodes(books.tree, tx.execute(_ALL_NODES))
+    _record(books, tx.execute(_PENDING))
     return books.tree
 
 
-def _add_nodes(tree: Tree, rows: Iterable[Sequence[Any]]) -> None:
+def nodes_of(tx: Connection, ids: Iterable[str]) -> list[Sequence[Any]]:
+    """These nodes as they are stored, parents first: NODE_COLUMNS and the depth, a row for each resource."""
+    rows = [row for some in chunks(ids) for row in tx.execute(_SOME_NODES, {"ids": some})]
+    return sorted(rows, key=lambda row: (row[-1], row[0]))
+
+
+def add_nodes(tree: Tree, rows: Iterable[Sequence[Any]]) -> None:
     """Rows come parents first, one for each resource; a node is attached once all its limits are there."""
     node, above = tree.root, ""
     for row in rows:
@@ -193,7 +163,24 @@ def _add_limit(node: Node, row: Sequence[Any]) -> None:
             counter[resource] = value
 
 
-def _add_claims(books: Books, rows: Iterable[Sequence[Any]]) -> None:
+def add_claims(tx: Connection, books: Books, ids: Iterable[str]) -> None:
+    """Those of them that there are, as they are stored."""
+    for some in chunks(ids):
+        _record(books, tx.execute(_CLAIM, {"ids": some}))
+
+
+def forget(books: Books, claim_id: str) -> None:
+    """As if it had never been; counters stay."""
+    claim = books.tree.claims.pop(claim_id, None)
+    if claim is not None:
+        node = books.tree.nodes.get(claim.node_id)
+        if node is not None:
+            node.claims.pop(claim_id, None)
+    books.tree.waiting.pop(claim_id, None)
+    books.objects.pop(claim_id, None)
+
+
+def _record(books: Books, rows: Iterable[Sequence[Any]]) -> None:
     for row in rows:
         ident, object_id, node_id, priority, age, state, reclaimable, reservation, shortage, reason = row[:10]
         leaving, amounts = row[10:]
@@ -214,7 +201,16 @@ def _add_claims(books: Books, rows: Iterable[Sequence[Any]]) -> None:
         books.objects[ident] = object_id
 
 
-def _add_reservations(tx: Connection, tree: Tree, ids: Sequence[str] | None) -> None:
+def add_reclaims(tx: Connection, tree: Tree) -> None:
+    """All of them."""
+    leaving: dict[str, list[str]] = defaultdict(list)
+    for reclaim_id, claim_id in tx.execute(_VICTIMS):
+        leaving[reclaim_id].append(claim_id)
+    for ident, claim_id, deadline, rule in tx.execute(_RECLAIMS):
+        tree.reclaims[ident] = Reclaim(ident, claim_id, tuple(leaving[ident]), deadline, rule)
+
+
+def add_reservations(tx: Connection, tree: Tree, ids: Sequence[str] | None) -> None:
     if ids is None:
         rows, held = tx.execute(_RESERVATIONS), _grouped(tx.execute(_RESERVED))
     else:

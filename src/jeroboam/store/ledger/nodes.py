@@ -18,7 +18,8 @@ from jeroboam.quota.shape import add_node
 from jeroboam.quota.tree import ROOT, UNLIMITED, Limit, Node, Tree
 from jeroboam.store import audit, events
 from jeroboam.store.audit import Actor, Entry
-from jeroboam.store.ledger import load
+from jeroboam.store.ledger import load, resident
+from jeroboam.store.ledger.changes import Touched
 from jeroboam.store.ledger.load import IDS
 from jeroboam.store.ledger.tell import write
 from jeroboam.store.ledger_schema import limits, nodes
@@ -82,10 +83,11 @@ def ensure_path(tx: Connection, path: Sequence[tuple[str, str, str]]) -> None:
     ]
     if renamed:
         tx.execute(_RENAME, renamed)
+        resident.note(tx, Touched(nodes={row["node_id"] for row in renamed}))
     missing = [place for place in reversed(path) if place[0] not in known]
     if not missing and ROOT in known:
         return
-    books = load.whole(tx)
+    books = resident.books(tx)
     parents = dict(zip([ident for ident, _, _ in path], [*(ident for ident, _, _ in path[1:]), ROOT], strict=True))
     if ROOT not in known:
         books.tree.dirty_nodes.add(ROOT)
@@ -112,7 +114,7 @@ def set_capacity(tx: Connection, amounts: Mapping[str, int], now: float) -> None
     wanted = {r: amount for r, amount in amounts.items() if _follows(present.get(r), amount)}
     if not wanted:
         return
-    books = load.whole(tx)
+    books = resident.books(tx)
     books.tree.dirty_nodes.add(ROOT)
     for resource, amount in sorted(wanted.items()):
         try:
@@ -147,7 +149,7 @@ def set_node(
 
     Who may is the caller's business.
     """
-    books = load.whole(tx)
+    books = resident.books(tx)
     if node_id not in books.tree.nodes:
         raise NotFound(f"cannot find {node_id[:64]!r} in the quota tree; it appears there when it is first used")
     node = books.tree.nodes[node_id]
@@ -168,7 +170,7 @@ def apply(
 
     A dry run says the same, and raises the same, but writes nothing. Raises Malformed, QuotaConflict.
     """
-    books = load.whole(tx)
+    books = resident.books(tx)
     before = {ident: settings(node) for ident, node in books.tree.nodes.items()}
     changes = apply_document(books.tree, document, force, now)
     if dry_run or not changes:

@@ -1,21 +1,22 @@
 """Admission of what is plain: it fits, and concerns nobody else. Many such requests cost little more than one.
 
 On PostgreSQL it is one round trip to a stored function (migrations/versions/v0004_quota_admit.sql); on SQLite the
-engine decides over the paths of all of them, and each counter is written once.
+engine decides, and each counter is written once.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import compress
 from typing import Any
 
-from sqlalchemy import Connection, select, text
+from sqlalchemy import Connection, text
 
 from jeroboam.quota import admission
 from jeroboam.quota.decision import Request
 from jeroboam.quota.tree import Tree
-from jeroboam.store.ledger import load
+from jeroboam.store.ledger import resident
+from jeroboam.store.ledger.changes import Touched
 from jeroboam.store.ledger.codecs import write_amounts
-from jeroboam.store.ledger_schema import claims
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +37,6 @@ _ADMIT = text(
     "SELECT quota_admit(CAST(:ids AS text[]), CAST(:nodes AS text[]), CAST(:objects AS text[]), "
     "CAST(:priorities AS int[]), CAST(:shortages AS text[]), CAST(:amounts AS text[]), :now)"
 )
-_KNOWN = select(claims.c.id).where(claims.c.id.in_(load.IDS))
 
 
 def admit_plain(tx: Connection, asked: Sequence[Asked], now: float) -> list[bool]:
@@ -69,20 +69,13 @@ def _by_function(tx: Connection, asked: Sequence[Asked], now: float) -> list[boo
 
 
 def _by_engine(tx: Connection, asked: Sequence[Asked], now: float) -> list[bool]:
-    seen = load.glance(tx, "", now)
-    if seen.reclaiming:
-        return [False] * len(asked)
-    known = set(tx.execute(_KNOWN, {"ids": [one.request.id for one in asked]}).scalars())
-    tree = load.paths(tx, {one.request.node_id for one in asked}).tree
-    admitted: list[Asked] = []
-    verdicts = []
-    for one in asked:
-        request = replace(one.request, order=seen.last_order + len(admitted) + 1)
-        yes = request.id not in known and admission.admit(tree, request, now).outcome == "admitted"
-        verdicts.append(yes)
-        if yes:
-            admitted.append(one)
-    _write(tx, tree, admitted, now)
+    books = resident.books(tx)
+    tree = books.tree
+    verdicts = [admission.admit_plain(tree, replace(one.request, order=tree.last_order + 1)) for one in asked]
+    if any(verdicts):
+        admitted = list(compress(asked, verdicts))
+        books.objects.update({one.request.id: one.object_id for one in admitted})
+        _write(tx, tree, admitted, now)
     return verdicts
 
 
@@ -96,8 +89,6 @@ _CLAIM = (
 
 def _write(tx: Connection, tree: Tree, admitted: Sequence[Asked], now: float) -> None:
     """The counters that have changed, each once, and the claims."""
-    if not admitted:
-        return
     resources = {resource for one in admitted for resource in one.request.amounts}
     changed = (tree.nodes[ident] for ident in tree.dirty_nodes)
     counts = [(n.used.get(r, 0), n.subtree.get(r, 0), n.id, r) for n in changed for r in resources if r in n.limits]
@@ -108,3 +99,5 @@ def _write(tx: Connection, tree: Tree, admitted: Sequence[Asked], now: float) ->
         rows.append((claim.id, claim.node_id, one.object_id, claim.priority, claim.order, *paid))
     tx.exec_driver_sql(_COUNT, counts)
     tx.exec_driver_sql(_CLAIM, rows)
+    resident.note(tx, Touched.by(tree))
+    tree.forget_changes()

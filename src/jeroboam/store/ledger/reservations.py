@@ -12,7 +12,7 @@ from jeroboam.quota.settling import settle
 from jeroboam.quota.tree import Amounts, ClaimState
 from jeroboam.store import audit
 from jeroboam.store.audit import Actor, Entry
-from jeroboam.store.ledger import load
+from jeroboam.store.ledger import resident
 from jeroboam.store.ledger.tell import write
 from jeroboam.store.ledger_schema import claims, reservation_amounts
 from jeroboam.store.ledger_schema import reservations as table
@@ -62,7 +62,7 @@ def reserve(
     Refused: nothing was written. Raises Conflict if another node has a reservation of that id, or this one another of
     that name. Audited.
     """
-    books = load.whole(tx)
+    books = resident.books(tx)
     known = books.tree.reservations.get(id)
     if known is not None and known.node_id != node_id:
         raise Conflict(f"cannot reserve as {id[:64]!r}: the id is taken; use another")
@@ -83,7 +83,7 @@ def reserve(
 def extend_reservation(tx: Connection, actor: Actor, id: str, until: float | None, now: float) -> None:
     """Moves its end (None: no end). Raises NotFound. Audited."""
     before = reservation(tx, id)
-    books = load.whole(tx)
+    books = resident.books(tx)
     reserving.extend(books.tree, id, until)
     settle(books.tree, now)
     write(tx, books, now)
@@ -94,7 +94,7 @@ def extend_reservation(tx: Connection, actor: Actor, id: str, until: float | Non
 def release_reservation(tx: Connection, actor: Actor, id: str, now: float) -> None:
     """What is undrawn is free again; what was drawn stays as ordinary use. Raises NotFound. Audited."""
     before = reservation(tx, id)
-    books = load.whole(tx)
+    books = resident.books(tx)
     reserving.release_reservation(books.tree, id, now)
     write(tx, books, now)
     was: dict[str, Any] = {"reservation": before.name, "amounts": before.amounts, "until": before.until}
@@ -132,7 +132,7 @@ def due(tx: Connection, now: float) -> None:
     """Ends reservations that are over, and gives what comes free to those who wait."""
     if tx.execute(_OVER, {"now": now}).first() is None:
         return
-    books = load.whole(tx)
+    books = resident.books(tx)
     settle(books.tree, now)
     write(tx, books, now)
 

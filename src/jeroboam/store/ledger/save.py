@@ -15,6 +15,8 @@ from jeroboam.model.quantities import written
 from jeroboam.quota import redaction
 from jeroboam.quota.reasons import Reason
 from jeroboam.quota.tree import LIVE, Claim, ClaimState, Tree
+from jeroboam.store.ledger import resident
+from jeroboam.store.ledger.changes import Touched
 from jeroboam.store.ledger.codecs import write_amounts, write_reason
 from jeroboam.store.ledger.load import IDS, Books, chunks
 from jeroboam.store.ledger.save_nodes import save_nodes
@@ -43,6 +45,7 @@ class _Old:
 def save(tx: Connection, books: Books, now: float, kinds: Mapping[str, str] | None = None) -> list[Change]:
     """Writes the unit of work and empties the dirty sets. `kinds`: of nodes that are new ("project", "domain")."""
     tree = books.tree
+    touched = Touched.by(tree)
     if tree.dirty_nodes:
         save_nodes(tx, books, kinds or {})
     if tree.dirty_reservations:
@@ -50,6 +53,8 @@ def save(tx: Connection, books: Books, now: float, kinds: Mapping[str, str] | No
     changes = _save_claims(tx, books, now) if tree.dirty_claims else []
     if tree.dirty_reclaims:
         save_reclaims(tx, tree)
+    if touched:
+        resident.note(tx, touched)
     tree.forget_changes()
     return changes
 

@@ -1,20 +1,15 @@
 """Writes nodes back, with their limits and counters: rows that differ, and nothing else."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
 from jeroboam.quota.tree import ROOT, Node
 from jeroboam.store.ledger.codecs import write_defaults, write_policy
-from jeroboam.store.ledger.load import IDS, NODE_COLUMNS, Books, chunks
+from jeroboam.store.ledger.load import Books, nodes_of
 from jeroboam.store.ledger_schema import limits, nodes
 
-_NODES = (
-    select(*NODE_COLUMNS)
-    .select_from(nodes.outerjoin(limits, limits.c.node_id == nodes.c.id))
-    .where(nodes.c.id.in_(IDS))
-)
 _DEPTH = select(nodes.c.depth).where(nodes.c.id == bindparam("node_id"))
 _INSERT_NODE = insert(nodes)
 _UPDATE_NODE = (
@@ -54,11 +49,10 @@ def save_nodes(tx: Connection, books: Books, kinds: Mapping[str, str]) -> None:
     tree = books.tree
     old_nodes: dict[str, tuple[Any, ...]] = {}
     old_limits: dict[tuple[str, str], tuple[Any, ...]] = {}
-    for row in _stored(tx, tree.dirty_nodes) if books.rows is None else books.rows:
-        if row[0] in tree.dirty_nodes:
-            old_nodes[row[0]] = tuple(row[1:7])
-            if row[7] is not None:
-                old_limits[row[0], row[7]] = tuple(row[8:])
+    for row in nodes_of(tx, tree.dirty_nodes):
+        old_nodes[row[0]] = tuple(row[1:7])
+        if row[7] is not None:
+            old_limits[row[0], row[7]] = tuple(row[8:-1])
     present = [tree.nodes[ident] for ident in tree.dirty_nodes if ident in tree.nodes]
     # Parents first in, children first out.
     for node in sorted(present, key=_depth):
@@ -69,11 +63,6 @@ def save_nodes(tx: Connection, books: Books, kinds: Mapping[str, str]) -> None:
     depths = {ident: tx.execute(_DEPTH, {"node_id": ident}).scalar_one() for ident in gone}
     for ident in sorted(gone, key=lambda node_id: -depths[node_id]):
         tx.execute(_DELETE_NODE, {"node_id": ident})
-
-
-def _stored(tx: Connection, node_ids: Iterable[str]) -> Iterator[Sequence[Any]]:
-    for ids in chunks(node_ids):
-        yield from tx.execute(_NODES, {"ids": ids})
 
 
 def _save_node(tx: Connection, node: Node, old: tuple[Any, ...] | None, kinds: Mapping[str, str]) -> None:

@@ -14,9 +14,9 @@ from sqlalchemy import Connection, select
 from jeroboam.model import container
 from jeroboam.model.events import Event, EventType
 from jeroboam.quota.reasons import Reason
-from jeroboam.quota.tree import ClaimState, Reservation
+from jeroboam.quota.tree import LIVE, ClaimState, Reservation
 from jeroboam.store import events, wakes
-from jeroboam.store.ledger.load import IDS, Books
+from jeroboam.store.ledger.load import IDS, Books, forget
 from jeroboam.store.ledger.save import Change, save, sentence_for
 from jeroboam.store.schema import objects
 
@@ -47,6 +47,9 @@ def write(
         )
     concerned = ({change.claim.id for change in changes} | waiting) - {subject}
     wakes.wake(tx, {books.objects.get(ident, "") for ident in concerned} - {""}, now)
+    for change in changes:
+        if change.claim.state not in LIVE:
+            forget(books, change.claim.id)  # its row has gone, too
 
 
 @dataclass(frozen=True, slots=True)
