@@ -10,13 +10,13 @@ import sqlite3
 import statistics
 import tempfile
 import threading
-import uuid
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import psycopg
+import uuid_utils
 from tests import postgres as servers
 
 from bench.clients import per_second
@@ -127,7 +127,7 @@ def _planted(url: str, projects: int) -> Iterator[Callable[[Cell], Act]]:
 def _admitting(admissions: Admissions, cell: Cell) -> Act:
     def act(client: int) -> Callable[[int], object]:
         def once(number: int) -> None:
-            ident = str(uuid.uuid4())
+            ident = str(uuid_utils.uuid7())
             project = choose(number * cell.clients + client, cell.projects, cell.reach)
             asked = Asked(Request(ident, project, dict(AMOUNTS)), ident)
             outcome = admissions.submit(asked, 1.0, lambda _, decision: decision.outcome)

@@ -24,9 +24,11 @@ from tests.store.cloud import ADMIN, a_cloud, ask, ask_many
 from tests.store.test_ledger_random import LEAVES, Both, amounts, state, step
 from tests.store.test_plain import alone
 
+Two = tuple[Database, Database]
+
 
 @contextmanager
-def two_of(url: str) -> Iterator[tuple[Database, Database]]:
+def two_of(url: str) -> Iterator[Two]:
     """Two processes' views of one database that holds nothing yet."""
     first, second = Database(url), Database(url)
     first.migrate()
@@ -40,7 +42,7 @@ def two_of(url: str) -> Iterator[tuple[Database, Database]]:
 
 
 @pytest.fixture
-def two(url: str) -> Iterator[tuple[Database, Database]]:
+def two(url: str) -> Iterator[Two]:
     with two_of(url) as both:
         yield both
 
@@ -93,7 +95,7 @@ def test_two_processes_take_turns(url: str) -> None:
         with two_of(url) as two:
             take_turns(two, history)
 
-    def take_turns(two: tuple[Database, Database], history: list[tuple[bool, tuple[object, ...]]]) -> None:
+    def take_turns(two: Two, history: list[tuple[bool, tuple[object, ...]]]) -> None:
         with two[0].write() as tx:
             both = Both(tx)
         for now, (which, (verb, *given_)) in enumerate(history, start=1):
@@ -116,7 +118,7 @@ def test_two_processes_take_turns(url: str) -> None:
     assert min(seen[what] for what in ("waiting", "reclaim", "reservation", "evicted")) >= 10, seen
 
 
-def test_it_is_read_once_and_then_what_has_changed(two: tuple[Database, Database], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_is_read_once_and_then_what_has_changed(two: Two, monkeypatch: pytest.MonkeyPatch) -> None:
     with two[0].write() as tx:
         a_cloud(tx)
         ask_many(tx, "team1", 3)
@@ -138,7 +140,7 @@ def test_it_is_read_once_and_then_what_has_changed(two: tuple[Database, Database
             assert resident.books(tx).tree.nodes["org"].subtree == {"containers": 3}
 
 
-def test_whoever_is_far_behind_reads_everything(two: tuple[Database, Database], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_whoever_is_far_behind_reads_everything(two: Two, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(changes, "KEPT", 10)
     monkeypatch.setattr(changes, "_EVERY", 5)
     with two[0].write() as tx:
@@ -167,3 +169,19 @@ def test_nobody_uses_it_while_another_does(tmp_path: Path) -> None:
         assert other.is_alive()
     other.join(5)
     assert not other.is_alive()
+
+
+def test_what_is_renamed_or_new_is_known_to_the_other(two: Two) -> None:
+    with two[0].write() as tx:
+        a_cloud(tx)
+    with two[1].write() as tx:
+        agree(tx)
+    with two[0].write() as tx:
+        path = [("team3", "team3", "project"), ("org", "Renamed", "project"), ("default", "Default", "domain")]
+        ledger.ensure_path(tx, path)
+        agree(tx)
+    for database in two:
+        with database.write() as tx:
+            assert resident.books(tx).tree.nodes["org"].name == "Renamed"
+            assert "team3" in resident.books(tx).tree.nodes
+            agree(tx)

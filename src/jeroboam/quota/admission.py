@@ -13,7 +13,7 @@ from jeroboam.quota.decision import ADMITTED, NOTHING_FOLLOWS, Decision, Request
 from jeroboam.quota.policy import Effective, Shortage
 from jeroboam.quota.reasons import Help, Reason
 from jeroboam.quota.settling import as_request, end_reservation, settle
-from jeroboam.quota.tree import PENDING, Claim, ClaimState, Node, Tree
+from jeroboam.quota.tree import PENDING, Claim, ClaimState, Tree
 
 __all__ = [
     "Decision",
@@ -48,30 +48,30 @@ def admit(tree: Tree, request: Request, now: float) -> Decision:
     if decision.needs_whole_tree or request.node_id not in tree.nodes:
         return decision
     node = tree.nodes[request.node_id]
-    _carry_out(tree, _claim(request, node.rules()), decision)
+    _carry_out(tree, _claim(request, node.rules(), request.order), decision)
     return decision
 
 
 def admit_plain(tree: Tree, request: Request) -> bool:
-    """Admits it if it is new, fits, and concerns nobody else. False: nothing has changed; `admit` says why."""
+    """Admits it, as the newest of all, if it is new, fits, and concerns nobody else. False: nothing has changed."""
     node = tree.nodes.get(request.node_id)
     if node is None or request.id in tree.claims or request.reservation is not None:
         return False
     rules = node.rules()
     if explain.bad_request(tree, node, request, rules) is not None or not fits(tree, request, node, rules):
         return False
-    charge(tree, _claim(request, rules))
+    charge(tree, _claim(request, rules, tree.last_order + 1))
     return True
 
 
-def _claim(request: Request, rules: Effective) -> Claim:
+def _claim(request: Request, rules: Effective, order: int) -> Claim:
     """Of nothing yet."""
     return Claim(
         request.id,
         request.node_id,
         {r: a for r, a in request.amounts.items() if a},
         rules.priority(request.priority),
-        request.order,
+        order,
         ClaimState.REFUSED,
         request.reclaimable and rules.reclaimable,
         request.reservation,

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
+import uuid_utils
 from sqlalchemy import Connection
 
 from jeroboam.api.containers import build, names
@@ -39,7 +40,7 @@ class New:
     name: str
     spec: ContainerSpec
     path: Sequence[Place]
-    claim_id: str = field(default_factory=lambda: str(uuid.uuid4()))
+    claim_id: str = field(default_factory=lambda: str(uuid_utils.uuid7()))  # the index of claims grows at its end
 
 
 def create(ctx: Context, body: CreateContainer, run: bool) -> ContainerObject:

@@ -18,7 +18,7 @@ from jeroboam.quota.shape import add_node
 from jeroboam.quota.tree import ROOT, UNLIMITED, Limit, Node, Tree
 from jeroboam.store import audit, events
 from jeroboam.store.audit import Actor, Entry
-from jeroboam.store.ledger import load, resident
+from jeroboam.store.ledger import changes, load, resident
 from jeroboam.store.ledger.changes import Touched
 from jeroboam.store.ledger.load import IDS
 from jeroboam.store.ledger.tell import write
@@ -83,7 +83,7 @@ def ensure_path(tx: Connection, path: Sequence[tuple[str, str, str]]) -> None:
     ]
     if renamed:
         tx.execute(_RENAME, renamed)
-        resident.note(tx, Touched(nodes={row["node_id"] for row in renamed}))
+        changes.note(tx, Touched(nodes={row["node_id"] for row in renamed}))
     missing = [place for place in reversed(path) if place[0] not in known]
     if not missing and ROOT in known:
         return

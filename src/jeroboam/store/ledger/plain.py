@@ -5,7 +5,7 @@ engine decides, and each counter is written once.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import compress
 from typing import Any
 
@@ -71,7 +71,7 @@ def _by_function(tx: Connection, asked: Sequence[Asked], now: float) -> list[boo
 def _by_engine(tx: Connection, asked: Sequence[Asked], now: float) -> list[bool]:
     books = resident.books(tx)
     tree = books.tree
-    verdicts = [admission.admit_plain(tree, replace(one.request, order=tree.last_order + 1)) for one in asked]
+    verdicts = [admission.admit_plain(tree, one.request) for one in asked]
     if any(verdicts):
         admitted = list(compress(asked, verdicts))
         books.objects.update({one.request.id: one.object_id for one in admitted})

@@ -113,7 +113,7 @@ def books(tx: Connection) -> Books:
 
 
 def note(tx: Connection, touched: Touched) -> None:
-    """This has been written in the transaction."""
+    """This has been written as it is in `books(tx)`. What was written past them is noted by changes.note alone."""
     version = changes.note(tx, touched)
     loan: Loan | None = tx.get_execution_options().get(_OPTION)
     if loan is not None:

@@ -9,7 +9,7 @@ from jeroboam.quota.settling import settle
 from jeroboam.quota.tree import Tree
 from jeroboam.store import audit
 from jeroboam.store.audit import Actor, Entry
-from jeroboam.store.ledger import load, resident
+from jeroboam.store.ledger import changes, load, resident
 from jeroboam.store.ledger.changes import Touched
 from jeroboam.store.ledger.tell import write
 from jeroboam.store.ledger_schema import claims, limits
@@ -51,7 +51,7 @@ def repair(tx: Connection, actor: Actor, now: float) -> list[Difference]:
         return []
     for difference in found:
         _set(tx, difference)
-    resident.note(tx, Touched(nodes={difference.node_id for difference in found}))
+    changes.note(tx, Touched(nodes={difference.node_id for difference in found}))
     for node_id in dict.fromkeys(d.node_id for d in found):
         of_node = [d for d in found if d.node_id == node_id]
         before = {f"{d.counter}.{d.resource}": d.stored for d in of_node}

@@ -24,12 +24,15 @@ def upgrade() -> None:
     )
     if op.get_bind().dialect.name == "postgresql":
         sql = Path(__file__).with_name("v0004_quota_admit.sql").read_text()
-        sql = sql[sql.index("CREATE FUNCTION quota_admit"):].replace("CREATE FUNCTION", "CREATE OR REPLACE FUNCTION")
-        sql = sql.replace("    RETURN verdicts;\nEND $$;", """    IF true = ANY (verdicts) THEN
+        sql = sql[sql.index("CREATE FUNCTION quota_admit") :].replace("CREATE FUNCTION", "CREATE OR REPLACE FUNCTION")
+        sql = sql.replace(
+            "    RETURN verdicts;\nEND $$;",
+            """    IF true = ANY (verdicts) THEN
         INSERT INTO quota_changes (touched)
         SELECT json_build_object('nodes', array_agg(DISTINCT r.node), 'claims', array_agg(r.id))
         FROM unnest(claim_ids, nodes) WITH ORDINALITY AS r(id, node, i) WHERE verdicts[i];
     END IF;
     RETURN verdicts;
-END $$;""")
+END $$;""",
+        )
         run_as_written(op.get_bind(), sql)
