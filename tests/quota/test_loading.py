@@ -1,60 +1,20 @@
-"""What a store relies on: a path alone decides what it can, and the dirty sets name all that has changed."""
+"""What a store relies on: a tree can be made from rows, and the dirty sets name all that has changed."""
 
-from jeroboam.quota.admission import Request, admit, decide, evicted, release
+from jeroboam.quota.admission import Request, admit, decide, evicted
 from jeroboam.quota.counters import attach
 from jeroboam.quota.invariants import check
 from jeroboam.quota.limits import reserve, set_limits
 from jeroboam.quota.policy import Policy
-from jeroboam.quota.tree import ROOT, Claim, ClaimState, Limit, Node, Reclaim, Reservation, Tree
+from jeroboam.quota.tree import ROOT, Claim, Limit, Node, Reclaim, Reservation, Tree
 from tests.quota.builders import ask_each, cloud, project
 
 
-def path_only(lend: int | None = None) -> Tree:
-    """T1 owns 8 of 16 and holds 4; a sibling that is not loaded holds 10."""
-    tree = Tree({"u": Limit(16)}, complete=False)
-    tree.root.subtree["u"] = 14
-    node = Node("T1", "T1", limits={"u": Limit(8, lend, 0)}, used={"u": 4}, subtree={"u": 4})
-    attach(tree, node, ROOT)
-    return tree
-
-
-def test_a_path_admits_what_fits() -> None:
-    tree = path_only()
-    assert admit(tree, Request("a", "T1", {"u": 2}), 0).outcome == "admitted"
-    assert (tree.nodes["T1"].used, tree.root.subtree) == ({"u": 6}, {"u": 16})
-    assert tree.dirty_nodes == {"T1", ROOT}
-    assert tree.dirty_claims == {"a"}
-
-
-def test_a_path_asks_for_the_whole_tree_when_it_does_not_fit() -> None:
-    tree = path_only()
-    decision = admit(tree, Request("a", "T1", {"u": 3}), 0)
-    assert decision.needs_whole_tree
-    assert tree.claims == {}
-    assert tree.dirty_nodes == set()
-
-
-def test_a_path_does_not_know_what_is_pledged_or_owned_by_siblings() -> None:
-    tree = path_only()
-    assert decide(tree, Request("a", "T1", {"u": 1}, reclaimable=False), 0).needs_whole_tree
-    tree.record(Claim("v", "elsewhere", {"u": 1}, leaving="r"))
-    tree.record(Claim("r", "elsewhere", {"u": 1}, state=ClaimState.RECLAIMING))
-    tree.reclaims["r"] = Reclaim("r", "r", ("v",), 10)
-    assert decide(tree, Request("a", "T1", {"u": 1}), 0).needs_whole_tree
-
-
 def test_a_private_part_needs_nothing_above() -> None:
-    tree = path_only(lend=0)
-    tree.root.subtree["u"] = 16
+    tree = cloud(u=16)
+    project(tree, "T1", u=8, lend=0)
+    tree.forget_changes()
     assert admit(tree, Request("a", "T1", {"u": 4}), 0).outcome == "admitted"
-    assert tree.dirty_nodes == {"T1"}
-
-
-def test_release_on_a_path_says_that_nobody_was_looked_for() -> None:
-    tree = path_only()
-    admit(tree, Request("a", "T1", {"u": 2}), 0)
-    assert release(tree, "a", 0).needs_whole_tree
-    assert tree.root.subtree["u"] == 14
+    assert (tree.dirty_nodes, tree.dirty_claims) == ({"T1"}, {"a"})
 
 
 def test_a_tree_loaded_from_rows_is_the_tree_that_was_stored() -> None:

@@ -12,7 +12,6 @@ from jeroboam.store import history, ledger
 from jeroboam.store.database import Database
 from jeroboam.store.history import taking
 from jeroboam.store.history_schema import hours, minutes, series
-from jeroboam.store.ledger import load
 from tests.store.cloud import ADMIN, a_cloud, ask, ask_many, change
 
 T = 1_700_002_800.0
@@ -79,7 +78,7 @@ def test_an_idle_cloud_costs_no_rows_and_no_look_at_its_tree(db: Database, monke
     def written() -> None:
         raise AssertionError("something was written")
 
-    monkeypatch.setattr(taking.ledger, "standing", loaded)
+    monkeypatch.setattr(taking.ledger, "tree", loaded)
     with monkeypatch.context() as patch:
         patch.setattr(db, "write", written)
         for minute in range(1, 59):
@@ -96,8 +95,8 @@ def test_whatever_changes_the_ledger_changes_its_mark(db: Database) -> None:
 
     def look() -> None:
         with db.read() as tx:
-            seen.append(ledger.mark(tx))
-            assert ledger.mark(tx) == seen[-1]
+            seen.append(ledger.version(tx))
+            assert ledger.version(tx) == seen[-1]
 
     look()
     (claim,) = run(db, "team1", 1, 1.0)
@@ -155,12 +154,12 @@ def test_two_conductors_at_once_write_one_sample(
     run(db, "team1", 2, T)
     gate, taken = threading.Barrier(2, timeout=10), []
 
-    def standing(tx: object) -> object:
-        found = load.standing(tx)  # type: ignore[arg-type]
-        gate.wait()
-        return found
+    def looked(at: float, span: float) -> float:
+        if span == HOUR:
+            gate.wait()
+        return floor(at, span)
 
-    monkeypatch.setattr(taking.ledger, "standing", standing)
+    monkeypatch.setattr(taking, "floor", looked)
     other = Database(url)
     threads = [threading.Thread(target=lambda one=one: taken.append(history.take(one, T + 1))) for one in (db, other)]
     for thread in threads:

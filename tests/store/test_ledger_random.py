@@ -1,4 +1,4 @@
-"""Random histories: the ledger, which loads and writes back at every step and mostly knows one path only, gives the
+"""Random histories: the ledger, which writes back at every step, gives the
 same verdicts, victims and counters as the pure engine that has everything in memory all the time.
 """
 

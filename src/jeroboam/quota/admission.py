@@ -45,7 +45,7 @@ def admit(tree: Tree, request: Request, now: float) -> Decision:
     if known is not None:
         return _as_it_stands(tree, known)
     decision = decide(tree, request, now)
-    if decision.needs_whole_tree or request.node_id not in tree.nodes:
+    if request.node_id not in tree.nodes:
         return decision
     node = tree.nodes[request.node_id]
     _carry_out(tree, _claim(request, node.rules(), request.order), decision)
@@ -203,7 +203,7 @@ def resize(tree: Tree, claim_id: str, amounts: dict[str, int], now: float) -> De
             reason = decision.reason or Reason(
                 "needs_reclaim", claim.node_id, rule="growth takes from nobody", helps=(Help("ask_separately"),)
             )
-            return Decision("refused", reason=reason, needs_whole_tree=decision.needs_whole_tree)
+            return Decision("refused", reason=reason)
         adjust(tree, claim, grows)
     if shrinks:
         settle(tree, now)

@@ -96,9 +96,8 @@ def attach(tree: Tree, node: Node, parent_id: str) -> None:
     node.parent = parent
     parent.children[node.id] = node
     tree.nodes[node.id] = node
-    if tree.complete:  # otherwise what is known of the children is not all
-        for resource, limit in node.limits.items():
-            own_more(node, resource, NOTHING, limit)
+    for resource, limit in node.limits.items():
+        own_more(node, resource, NOTHING, limit)
 
 
 def own_more(node: Node, resource: str, old: Limit, new: Limit) -> None:

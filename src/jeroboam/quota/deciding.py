@@ -4,7 +4,7 @@ from collections import Counter
 
 from jeroboam.quota import explain
 from jeroboam.quota.counters import over, pool
-from jeroboam.quota.decision import ADMITTED, WHOLE_TREE, Decision, Request
+from jeroboam.quota.decision import ADMITTED, Decision, Request
 from jeroboam.quota.helps import Lack
 from jeroboam.quota.legality import Case
 from jeroboam.quota.policy import Effective, Shortage
@@ -15,10 +15,7 @@ from jeroboam.quota.victims import Search
 
 
 def decide(tree: Tree, request: Request, now: float) -> Decision:
-    """Admitted, reclaiming (with victims and deadline), waiting or refused (with the reason).
-
-    On an incomplete tree: admitted, or needs_whole_tree, or refused for what the path alone shows (unknown resource).
-    """
+    """Admitted, reclaiming (with victims and deadline), waiting or refused (with the reason)."""
     node = tree.nodes.get(request.node_id)
     if node is None:
         return Decision("refused", reason=Reason("unknown_node", request.node_id))
@@ -32,7 +29,7 @@ def decide(tree: Tree, request: Request, now: float) -> Decision:
         return ADMITTED
     if fits(tree, request, node, rules):
         return ADMITTED
-    return _decide_whole(tree, request, node, rules, now) if tree.complete else WHOLE_TREE
+    return _decide_whole(tree, request, node, rules, now)
 
 
 def fits(tree: Tree, request: Request, node: Node, rules: Effective) -> bool:

@@ -30,27 +30,21 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """`victims` have to leave by `deadline` for a `reclaiming` request. needs_whole_tree: ask again with all loaded."""
+    """`victims` have to leave by `deadline` for a `reclaiming` request."""
 
     outcome: Outcome
     victims: tuple[str, ...] = ()
     reason: Reason | None = None
     deadline: float | None = None
-    needs_whole_tree: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """What followed from a release: claims now admitted, and waiting claims that now have a reclaim of their own.
-
-    needs_whole_tree: only a path was loaded, so nobody was looked for who could use the freed units.
-    """
+    """What followed from a release: claims now admitted, and waiting claims that now have a reclaim of their own."""
 
     admitted: tuple[str, ...] = ()
     reclaiming: tuple[str, ...] = ()
-    needs_whole_tree: bool = False
 
 
 ADMITTED = Decision("admitted")
-WHOLE_TREE = Decision("refused", needs_whole_tree=True)
 NOTHING_FOLLOWS = Settled()

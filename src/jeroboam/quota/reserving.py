@@ -37,7 +37,7 @@ def reserve(
         helps = tuple(h for h in decision.reason.helps if h.code != "mark_reclaimable")
         reason = replace(decision.reason, code="free_short", rule="reservation <= free", helps=helps)
         decision = replace(decision, reason=reason)
-    if decision.needs_whole_tree or decision.outcome not in ("admitted", "reclaiming"):
+    if decision.outcome not in ("admitted", "reclaiming"):
         return decision
     tree.reservations[reservation_id] = Reservation(reservation_id, node_id, {}, until)
     tree.dirty_reservations.add(reservation_id)

@@ -27,7 +27,7 @@ Sample = dict[tuple[str, str], Figures]
 
 
 def sample(tree: Tree) -> Sample:
-    """The figures of every node that has any. Of the claims only those that are pending need to be loaded."""
+    """The figures of every node that has any."""
     parents_first = list(tree.root.walk())
     used = _with_all_below(parents_first, {node.id: node.used for node in parents_first})
     waited = _with_all_below(parents_first, _pending(tree))

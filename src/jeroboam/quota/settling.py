@@ -13,10 +13,8 @@ from jeroboam.quota.trial import Trial, leave, leaving, pledged, undo
 
 def settle(tree: Tree, now: float) -> Settled:
     """Give what is free to whom it is pledged, then to those who wait: by priority, then age, the next if one does not
-    fit. Idempotent. Also ends reservations that are over. On an incomplete tree: needs_whole_tree.
+    fit. Idempotent. Also ends reservations that are over.
     """
-    if not tree.complete:
-        return Settled(needs_whole_tree=True)
     _expire(tree, now)
     if not tree.reclaims and not tree.waiting:
         return NOTHING_FOLLOWS

@@ -163,19 +163,18 @@ class Node:
 
 
 class Tree:
-    """The whole cloud, or (complete=False) one path of it: counters there are right, children and claims unknown.
+    """The whole cloud.
 
     The dirty_* sets name what has changed since they were last emptied, removed things too: a store writes back
     exactly those.
     """
 
-    def __init__(self, root_limits: Mapping[str, Limit], policy: Policy = INHERIT, *, complete: bool = True) -> None:
+    def __init__(self, root_limits: Mapping[str, Limit], policy: Policy = INHERIT) -> None:
         self.nodes: dict[str, Node] = {}
         self.claims: dict[str, Claim] = {}
         self.reclaims: dict[str, Reclaim] = {}
         self.reservations: dict[str, Reservation] = {}
         self.waiting: dict[str, Claim] = {}
-        self.complete = complete
         self.last_order = 0
         self.dirty_nodes: set[str] = set()
         self.dirty_claims: set[str] = set()

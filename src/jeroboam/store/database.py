@@ -55,11 +55,19 @@ class Database:
     def read(self, *, settled: bool = False) -> Iterator[Connection]:
         """A transaction that sees one consistent snapshot, and never waits for a writer. Raises Unavailable.
 
-        `settled`: it does wait, so that no row is still on its way whose number is smaller than one that it sees. Then
-        all writers wait for it, too: do no more in it than `events` does.
+        `settled`: it does wait, so that no row is still on its way whose number is smaller than one that it sees; and
+        `ledger.tree` costs only what has changed. Writers wait for it, too: keep it short.
         """
-        with translated(), self._server.settled() if settled else self._server.reading() as tx:
-            yield tx
+        if not settled:
+            with translated(), self._server.reading() as tx:
+                yield tx
+            return
+        with self._ledger.lent() as loan, translated():
+            if self._server.admits_alone:
+                loan.take()  # a snapshot that waits for no writer has to begin after the last one has ended
+            with self._server.settled() as tx:
+                loan.to(tx)
+                yield tx
 
     @contextmanager
     def write(self, *, notify: bool = True) -> Iterator[Connection]:

@@ -33,7 +33,7 @@ def show_node(ctx: Ctx, ident: NodeIdent) -> Response:
 
 
 def _node(ctx: Context, place: Place) -> Response:
-    with ctx.services.database.read() as tx:
+    with ctx.services.database.read(settled=True) as tx:
         return json(view.node(ledger.tree(tx), place))
 
 
@@ -42,7 +42,7 @@ def _node(ctx: Context, place: Place) -> Response:
 )
 def show_tree(ctx: Ctx, query: Annotated[schema.TreeQuery, Query()]) -> Response:
     place = places.locate(ctx, query.root)
-    with ctx.services.database.read() as tx:
+    with ctx.services.database.read() as tx:  # all of it is loaded, and nobody waits while it is drawn
         return json(view.subtree(ctx, tx, ledger.tree(tx), place))
 
 
@@ -96,7 +96,7 @@ def dry_run(ctx: Ctx, body: Annotated[schema.DryRunBody, Body()]) -> Response:
         reservation=drawn,
         reclaimable=body.reclaimable,
     )
-    with ctx.services.database.read() as tx:
+    with ctx.services.database.read(settled=True) as tx:
         decided = ledger.dry_run(tx, request, ctx.now)
         return json(view.decision(ctx, tx, decided, place.id))
 

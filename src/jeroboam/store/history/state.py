@@ -15,8 +15,8 @@ HOURS_KEPT = 92 * 86400.0 + 3600.0
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """`sampled`: the minute of the newest sample that found a change; `rolled`: hours before it are made; `mark`: of
-    the ledger as it was sampled last."""
+    """`sampled`: the minute of the newest sample that found a change; `rolled`: hours before it are made; `mark`: the
+    ledger's version as it was sampled last."""
 
     began: float
     sampled: float

@@ -12,19 +12,20 @@ from jeroboam.store.history.state import State, advance, state
 def take(database: Database, now: float) -> int:
     """Writes down which figures differ from those that hold, under the minute of `now`; how many do.
 
-    Nothing is loaded where the ledger has not changed, and nothing is written where somebody else has taken it, or
-    where this clock is ahead. The tree is looked at before the transaction that writes: others need not wait for that.
+    The tree is not looked at where the ledger has not changed, and nothing is written where somebody else has taken it,
+    or where this clock is ahead.
     """
     minute = floor(now, MINUTE)
     with database.read() as tx:
         seen = state(tx)
         if seen is not None and minute <= max(seen.sampled, seen.rolled - MINUTE):
             return 0
-        mark = ledger.mark(tx)
-        if (seen is not None and mark == seen.mark) or ahead(tx, now):
+        if (seen is not None and str(ledger.version(tx)) == seen.mark) or ahead(tx, now):
             return 0
         held = steps.standing(tx, minute)
-        found = sample(ledger.standing(tx))
+    with database.read(settled=True) as tx:
+        mark = str(ledger.version(tx))
+        found = sample(ledger.tree(tx))
     nothing = (0, ZERO)
     changed = {
         key: figures

@@ -2,8 +2,7 @@
 events for those concerned, in the transaction of the object that it is about.
 """
 
-from jeroboam.store.ledger.load import standing
-from jeroboam.store.ledger.marking import mark
+from jeroboam.store.ledger.changes import newest as version
 from jeroboam.store.ledger.nodes import (
     NodeRow,
     ancestors,
@@ -64,7 +63,6 @@ __all__ = [
     "find_reservation",
     "has_path",
     "has_projects",
-    "mark",
     "names",
     "node",
     "reclaims",
@@ -79,7 +77,7 @@ __all__ = [
     "resize",
     "set_capacity",
     "set_node",
-    "standing",
     "tree",
     "verify",
+    "version",
 ]

@@ -239,8 +239,8 @@ def node(tx: Connection, node_id: str) -> NodeRow:
 
 
 def tree(tx: Connection) -> Tree:
-    """Everything, as the engine sees it: to look at, not to change."""
-    return load.whole(tx).tree
+    """Everything, as the engine sees it: to look at until the transaction ends, not to change."""
+    return resident.books(tx).tree
 
 
 def _rows(tx: Connection, node_ids: Iterable[str]) -> list[NodeRow]:

@@ -6,7 +6,7 @@ from sqlalchemy import Connection
 
 from jeroboam.quota import admission, deciding
 from jeroboam.quota.decision import Decision, Request
-from jeroboam.store.ledger import load, resident
+from jeroboam.store.ledger import resident
 from jeroboam.store.ledger.tell import write
 
 
@@ -25,12 +25,7 @@ def admit(tx: Connection, request: Request, object_id: str, now: float) -> Decis
 
 def dry_run(tx: Connection, request: Request, now: float) -> Decision:
     """What `admit` would answer, and nothing is written."""
-    if not load.reclaiming(tx):
-        tree = load.path(tx, request.node_id, request.reservation)
-        decision = deciding.decide(tree, _numbered(request, tree.last_order), now)
-        if not decision.needs_whole_tree:
-            return decision
-    tree = load.whole(tx).tree
+    tree = resident.books(tx).tree
     return deciding.decide(tree, _numbered(request, tree.last_order), now)
 
 

@@ -1,6 +1,6 @@
 """The ledger in this process's memory, so that a request costs what it changes and not the size of the tree.
 
-It belongs to one writer at a time, from when that asks for it until its transaction has ended; then others' changes
+It belongs to one transaction at a time, from when that asks for it until it has ended. Then others' changes
 (changes.py) are read again, and what a transaction did that was rolled back.
 """
 
@@ -95,10 +95,14 @@ class Loan:
     def to(self, tx: Connection) -> None:
         tx.execution_options(**{_OPTION: self})
 
-    def current(self, tx: Connection) -> Books:
+    def take(self) -> None:
+        """Waits until it is the caller's."""
         if not self.taken:
             self._resident.take()
             self.taken = True
+
+    def current(self, tx: Connection) -> Books:
+        self.take()
         return self._resident.current(tx)
 
     def wrote(self, version: int, touched: Touched) -> None:
@@ -107,7 +111,9 @@ class Loan:
 
 
 def books(tx: Connection) -> Books:
-    """Everything, as it is now. In `db.write()` it costs what has changed since this process looked last."""
+    """Everything, as it is now. In `db.write()`, and in `db.read(settled=True)`, it costs what has changed since this
+    process looked last.
+    """
     loan: Loan | None = tx.get_execution_options().get(_OPTION)
     return load.whole(tx) if loan is None else loan.current(tx)
 
