@@ -11,18 +11,22 @@ import statistics
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import psycopg
 import uuid_utils
+from sqlalchemy import Connection
 from tests import postgres as servers
+from tests.store.build import an_event, an_object
 
 from bench.clients import per_second
 from bench.forest import AMOUNTS, choose, plant
 from bench.result import Result
-from jeroboam.quota.decision import Request
+from jeroboam.quota.decision import Decision, Request
+from jeroboam.store import actions, events, objects
 from jeroboam.store.admissions import Admissions
 from jeroboam.store.database import Database
 from jeroboam.store.ledger import Asked
@@ -58,7 +62,8 @@ def on_postgres(quick: bool) -> list[Result]:
         ]
         found.append(_large(server, small, large, rounds))
         if not quick:
-            found[0].detail["matrix"] = _matrix(server, rows, same)
+            floors = {"different rows": rows, "same row": same}
+            found[0].detail["matrix"] = _matrix(partial(_forest, server), floors)
     return found
 
 
@@ -70,7 +75,11 @@ def on_sqlite(quick: bool) -> list[Result]:
         cell = Cell(16, 1000, ROOT_BOUND)
         with _planted(url, cell.projects) as act_on:
             turns = _turns(cell, floor, act_on(cell), rounds)
-    return [_result(f"SQLite, {cell}: to one row", turns, 1.5)]
+        found = _result(f"SQLite, {cell}: to one row", turns, 1.5)
+        if not quick:
+            forest = partial(_file, Path(folder))
+            found.detail["matrix"] = _matrix(forest, {"one row": floor})
+    return [found]
 
 
 @contextmanager
@@ -116,21 +125,35 @@ def _sqlite_floor(file: Path) -> Act:
 
 
 @contextmanager
-def _planted(url: str, projects: int) -> Iterator[Callable[[Cell], Act]]:
+def _planted(url: str, projects: int) -> Iterator[Callable[..., Act]]:
     with closing(Database(url)) as database:
         database.migrate()
         plant(database, projects)
         admissions = Admissions(database)
-        yield lambda cell: _admitting(admissions, cell)
+        _admitting(admissions, Cell(1, projects, PLAIN))(0)(0)  # whoever comes first may have to read the tree
+        yield partial(_admitting, admissions)
 
 
-def _admitting(admissions: Admissions, cell: Cell) -> Act:
+def _verdict(_: str, __: str, ___: Connection, decision: Decision) -> str:
+    return decision.outcome
+
+
+def _stored(project: str, claim: str, tx: Connection, decision: Decision) -> str:
+    """With what the API writes beside it, in the same transaction."""
+    obj = an_object(project=project)
+    objects.insert(tx, obj, claim)
+    actions.append(tx, obj.id, "create", "req-bench", "user", project, 1.0)
+    events.append(tx, an_event(object_id=obj.id, project=project))
+    return decision.outcome
+
+
+def _admitting(admissions: Admissions, cell: Cell, then: Callable[..., str] = _verdict) -> Act:
     def act(client: int) -> Callable[[int], object]:
         def once(number: int) -> None:
             ident = str(uuid_utils.uuid7())
             project = choose(number * cell.clients + client, cell.projects, cell.reach)
             asked = Asked(Request(ident, project, dict(AMOUNTS)), ident)
-            outcome = admissions.submit(asked, 1.0, lambda _, decision: decision.outcome)
+            outcome = admissions.submit(asked, 1.0, partial(then, project, ident))
             assert outcome == "admitted"
 
         return once
@@ -143,7 +166,13 @@ def _measure(cell: Cell, act: Act, seconds: float = SECONDS) -> float:
 
 
 @contextmanager
-def _forest(server: str, projects: int) -> Iterator[Callable[[Cell], Act]]:
+def _file(folder: Path, projects: int) -> Iterator[Callable[..., Act]]:
+    with _planted(f"sqlite:///{folder}/forest{projects}.sqlite", projects) as act_on:
+        yield act_on
+
+
+@contextmanager
+def _forest(server: str, projects: int) -> Iterator[Callable[..., Act]]:
     """A database of its own for each size."""
     name = f"forest{projects}"
     with psycopg.connect(server, autocommit=True) as connection:
@@ -154,7 +183,7 @@ def _forest(server: str, projects: int) -> Iterator[Callable[[Cell], Act]]:
     if there:
         with closing(Database(url)) as database:
             admissions = Admissions(database)
-            yield lambda cell: _admitting(admissions, cell)
+            yield partial(_admitting, admissions)
     else:
         with _planted(url, projects) as act_on:
             with psycopg.connect(url, autocommit=True) as connection:
@@ -189,18 +218,19 @@ def _large(server: str, small: int, large: int, rounds: int) -> Result:
     return _result(f"PostgreSQL, 16 clients, p = {SOME:g}: {large:,} projects to {small:,}", turns, 0.8)
 
 
-def _matrix(server: str, rows: Act, same: Act) -> dict[str, dict[str, int]]:
-    """Everything else that was asked: one turn each, as admissions a second beside both floors."""
+def _matrix(
+    forest: Callable[[int], AbstractContextManager[Callable[..., Act]]], floors: dict[str, Act]
+) -> dict[str, dict[str, int]]:
+    """Everything else that was asked: one turn each, as so many a second, beside the floors."""
     found = {}
     for projects in (10, 1000, 100_000):
-        with _forest(server, projects) as act_on:
+        with forest(projects) as act_on:
             for clients in (1, 4, 16, 64):
-                floors = {
-                    "different rows": _measure(Cell(clients, 0, 0), rows),
-                    "same row": _measure(Cell(clients, 0, 0), same),
-                }
+                beside = {what: _measure(Cell(clients, 0, 0), floor, SECONDS / 2) for what, floor in floors.items()}
                 for reach in (PLAIN, SOME, ROOT_BOUND):
                     cell = Cell(clients, projects, reach)
-                    ours = {"admissions": _measure(cell, act_on(cell))}
-                    found[str(cell)] = {what: round(rate) for what, rate in {**ours, **floors}.items()}
+                    ours = {"admissions": _measure(cell, act_on(cell), SECONDS / 2)}
+                    if reach == SOME:
+                        ours["with object and event"] = _measure(cell, act_on(cell, _stored), SECONDS / 2)
+                    found[str(cell)] = {what: round(rate) for what, rate in {**ours, **beside}.items()}
     return found
