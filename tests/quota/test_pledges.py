@@ -129,3 +129,16 @@ def test_a_reclaim_whose_victims_may_stay_keeps_its_place_before_the_queue() -> 
     assert tree.reclaims["a"].victims == ("big",)
     assert tree.reclaims["a"].deadline == 60
     assert check(tree) == []
+
+
+def test_what_leaves_for_one_may_be_enough_for_another() -> None:
+    tree = cloud(u=8)
+    project(tree, "A", u=4)
+    project(tree, "B", u=4)
+    tree.root.policy = Policy(grace_seconds=10)
+    admit(tree, Request("big", "B", {"u": 8}, order=1), 0)
+    first, second = (admit(tree, Request(f"a{nth}", "A", {"u": 2}, order=nth), 0) for nth in (2, 3))
+    assert first.victims == second.victims == ("big",)
+    assert (first.rule, second.rule) == (Ground.GUARANTEE, Ground.LEFT_OVER)
+    evicted(tree, "big", 1)
+    assert tree.nodes["A"].used == {"u": 4}

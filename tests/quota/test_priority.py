@@ -4,7 +4,7 @@ import pytest
 
 from jeroboam.quota.admission import Request, admit, decide
 from jeroboam.quota.invariants import check
-from jeroboam.quota.policy import Policy, WithinProject
+from jeroboam.quota.policy import Ground, Policy, WithinProject
 from jeroboam.quota.reserving import reserve
 from jeroboam.quota.simulator.simulate import simulate
 from jeroboam.quota.tree import Tree
@@ -57,7 +57,8 @@ def test_priorities_that_are_not_named_are_compared_as_they_count() -> None:
     assert admit(tree, Request("first", "A", {"u": 1}, order=1), 0).outcome == "admitted"
     assert decide(tree, Request("second", "A", {"u": 1}, order=2), 0).outcome == "refused"
     tree.claims["first"].priority = 29
-    assert decide(tree, Request("second", "A", {"u": 1}, order=2), 0).outcome == "reclaiming"
+    decision = decide(tree, Request("second", "A", {"u": 1}, order=2), 0)
+    assert (decision.outcome, decision.rule) == ("reclaiming", Ground.WITHIN_PROJECT)
 
 
 def test_the_simulator_says_the_same() -> None:

@@ -4,6 +4,7 @@ from sqlalchemy import Connection, text
 from jeroboam.model.errors import NotFound
 from jeroboam.model.events import Event, EventType
 from jeroboam.quota.decision import Request
+from jeroboam.quota.policy import Ground
 from jeroboam.quota.tree import ClaimState, Limit
 from jeroboam.store import events, ledger, objects, work
 from jeroboam.store.database import Database
@@ -180,8 +181,20 @@ def test_reclaims_in_progress_say_who_gets_what_from_whom(db: Database) -> None:
         assert ledger.reclaims(tx, None) == ledger.reclaims(tx, {"team1"}) == [found]
         assert ledger.reclaims(tx, {"org"}) == []
         assert (found.claim_id, found.node_id, found.amounts) == (ident, "team1", {"containers": 2})
+        assert found.rule == Ground.GUARANTEE
         (victim,) = found.victims
         assert (victim.claim_id, victim.node_id, victim.amounts) == (decision.victims[0], "team2", {"containers": 8})
+
+
+def test_a_reclaim_says_by_which_rule_it_takes(db: Database) -> None:
+    with db.write() as tx:
+        a_cloud(tx, SHARED, grace=30.0)
+        ask_many(tx, "team2", 16)
+        assert ask(tx, "team1", 4)[1].rule == Ground.FAIR_SHARE
+        assert [row.rule for row in ledger.reclaims(tx, None)] == [Ground.FAIR_SHARE]
+        messages = [event.message for event in events.since(tx, 0, None, 99) if event.type is EventType.EVICTING]
+        assert len(messages) == 4
+        assert all(message.startswith("Another project takes its fair share: ") for message in messages)
 
 
 # events and wake-ups
@@ -200,9 +213,7 @@ def test_everybody_concerned_hears_of_a_reclaim_and_is_woken(db: Database) -> No
         evicting, asked = told(tx, seq)
         assert (evicting.type, evicting.object_id, evicting.project_id) == (EventType.EVICTING, victim, "team2")
         assert evicting.name == "team2"  # the object's
-        assert evicting.message == (
-            "Another project takes back what it is entitled to: this stops by 1970-01-01T00:17:10Z."
-        )
+        assert evicting.message == ("Another project takes back what it owns: this stops by 1970-01-01T00:17:10Z.")
         assert evicting.data["deadline"] == 1030.0
         assert evicting.data["managers"]["claimant"]["project_name"] == "team1"
         assert "team1" not in str({**evicting.data, "managers": None}) + evicting.message

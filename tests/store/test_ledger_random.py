@@ -100,6 +100,7 @@ class Both:
 
     def same(self, ours: Decision, theirs: Decision) -> None:
         assert (ours.outcome, ours.victims, ours.deadline) == (theirs.outcome, theirs.victims, theirs.deadline)
+        assert ours.rule == theirs.rule
         if ours.outcome == "refused":
             assert ours.reason == theirs.reason
 
@@ -226,7 +227,7 @@ def state(tree: Tree) -> dict[str, object]:
             c.id: (c.node_id, c.amounts, c.priority, c.state, c.reclaimable, c.leaving, c.reservation) for c in kept
         },
         "ages": [claim.id for claim in sorted(kept, key=lambda c: c.order)],
-        "reclaims": [(r.id, r.claim_id, r.victims, r.deadline) for r in tree.reclaims.values()],
+        "reclaims": [(r.id, r.claim_id, r.victims, r.deadline, r.rule) for r in tree.reclaims.values()],
         "reservations": {
             r.id: (r.node_id, {k: v for k, v in r.amounts.items() if v}, r.until) for r in tree.reservations.values()
         },

@@ -85,7 +85,7 @@ def _carry_out(tree: Tree, claim: Claim, decision: Decision) -> None:
         charge(tree, claim)
     elif decision.outcome == "reclaiming" and decision.deadline is not None:
         tree.record(claim)
-        open_reclaim(tree, claim, decision.victims, decision.deadline)
+        open_reclaim(tree, claim, decision.victims, decision.deadline, decision.rule)
     else:
         put(tree, claim, _STATE[decision.outcome])
 
@@ -96,7 +96,7 @@ def _as_it_stands(tree: Tree, claim: Claim) -> Decision:
         return ADMITTED
     if claim.state is ClaimState.RECLAIMING:
         row = tree.reclaims[claim.id]
-        return Decision("reclaiming", row.victims, reason, row.deadline)
+        return Decision("reclaiming", row.victims, reason, row.deadline, row.rule)
     if claim.state is ClaimState.WAITING:
         return Decision("waiting", reason=reason)
     return Decision("refused", reason=reason or Reason("claim_ended", claim.node_id))

@@ -61,9 +61,9 @@ def put(tree: Tree, claim: Claim, state: ClaimState) -> None:
     tree.dirty_claims.add(claim.id)
 
 
-def open_reclaim(tree: Tree, claim: Claim, victims: tuple[str, ...], deadline: float) -> None:
-    """`claim` is entitled: mark who has to leave for it. The row has the claim's id."""
-    tree.reclaims[claim.id] = Reclaim(claim.id, claim.id, victims, deadline)
+def open_reclaim(tree: Tree, claim: Claim, victims: tuple[str, ...], deadline: float, rule: str) -> None:
+    """`claim` is entitled by `rule`: mark who has to leave for it. The row has the claim's id."""
+    tree.reclaims[claim.id] = Reclaim(claim.id, claim.id, victims, deadline, rule)
     tree.dirty_reclaims.add(claim.id)
     for victim in victims:
         marked = tree.claims[victim]

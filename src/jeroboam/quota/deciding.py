@@ -7,7 +7,7 @@ from jeroboam.quota.counters import over, pool
 from jeroboam.quota.decision import ADMITTED, Decision, Request
 from jeroboam.quota.helps import Lack
 from jeroboam.quota.legality import Case
-from jeroboam.quota.policy import Effective, Shortage
+from jeroboam.quota.policy import Effective, Ground, Shortage
 from jeroboam.quota.reasons import Reason
 from jeroboam.quota.tree import Amounts, Node, Tree
 from jeroboam.quota.trial import Short, Trial, leave, leaving, pledged, undo
@@ -52,10 +52,13 @@ def _decide_whole(tree: Tree, request: Request, node: Node, rules: Effective, no
     if not present and not tree.reclaims:
         return ADMITTED
     # 6. A legal set of victims makes it fit: entitled. Otherwise it is short.
-    found = _victims(tree, request, future, shorts)
-    if isinstance(found, tuple):
-        return _entitled(tree, request, node, found, firm, now)
-    return _short(request, rules, explain.refusal(tree, request, present, shorts, found, possible))
+    if not shorts:
+        return _entitled(tree, request, node, (), Ground.LEFT_OVER.value, firm, now)
+    search = _search(tree, request, future, shorts)
+    victims = _victims(search, shorts)
+    if victims is None:
+        return _short(request, rules, explain.refusal(tree, request, present, shorts, search.unfair, possible))
+    return _entitled(tree, request, node, victims, search.rule() or Ground.LEFT_OVER.value, firm, now)
 
 
 def possible(tree: Tree, request: Request) -> bool:
@@ -102,17 +105,12 @@ def _firm(tree: Tree, node: Node, resource: str) -> int:
     return sum(c.amounts.get(resource, 0) for c in own) + sum(_firm(tree, c, resource) for c in below)
 
 
-def _victims(tree: Tree, request: Request, future: Trial, shorts: list[Short]) -> tuple[str, ...] | bool:
-    """Who has to leave beyond those leaving already; if nobody may: was it fairness that forbade it?"""
-    if not shorts:
-        return ()
-    search = _search(tree, request, future, shorts)
+def _victims(search: Search, shorts: list[Short]) -> tuple[str, ...] | None:
+    """Who has to leave beyond those leaving already; None: nobody may."""
     found = search.run()
-    if found is not None:
-        return found
-    if all(s.soft for s in shorts):
+    if found is None and all(s.soft for s in shorts):
         return ()  # a private part is its owner's, even in an over-full tree that nobody can mend
-    return search.unfair
+    return found
 
 
 def _search(tree: Tree, request: Request, future: Trial, shorts: list[Short]) -> Search:
@@ -120,7 +118,9 @@ def _search(tree: Tree, request: Request, future: Trial, shorts: list[Short]) ->
     return Search(Case(tree, request, future, shorts, leaving(tree)))
 
 
-def _entitled(tree: Tree, request: Request, node: Node, victims: tuple[str, ...], firm: bool, now: float) -> Decision:
+def _entitled(
+    tree: Tree, request: Request, node: Node, victims: tuple[str, ...], rule: str, firm: bool, now: float
+) -> Decision:
     """Admitted once `victims` are gone, and those of earlier reclaims that leave more free than they are needed for."""
     relied = _relied_on(tree, request, node, victims, firm)
     if not victims and not relied:
@@ -128,7 +128,7 @@ def _entitled(tree: Tree, request: Request, node: Node, victims: tuple[str, ...]
     deadlines = [row.deadline for row in tree.reclaims.values() if not set(relied).isdisjoint(row.victims)]
     graces = [tree.nodes[tree.claims[v].node_id].rules().grace_seconds for v in victims]
     deadline = max([*deadlines, now + max(graces, default=0)])
-    return Decision("reclaiming", relied + victims, deadline=deadline)
+    return Decision("reclaiming", relied + victims, deadline=deadline, rule=rule)
 
 
 def _relied_on(tree: Tree, request: Request, node: Node, victims: tuple[str, ...], firm: bool) -> tuple[str, ...]:

@@ -30,12 +30,13 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """`victims` have to leave by `deadline` for a `reclaiming` request."""
+    """`victims` have to leave by `deadline` for a `reclaiming` request, by `rule` (policy.Ground)."""
 
     outcome: Outcome
     victims: tuple[str, ...] = ()
     reason: Reason | None = None
     deadline: float | None = None
+    rule: str = ""
 
 
 @dataclass(frozen=True, slots=True)

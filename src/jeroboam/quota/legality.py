@@ -6,7 +6,7 @@ from math import prod
 
 from jeroboam.quota.branches import Branch, Rank
 from jeroboam.quota.decision import Request
-from jeroboam.quota.policy import ReclaimFrom, Strategy, Undershoot
+from jeroboam.quota.policy import Ground, ReclaimFrom, Strategy, Undershoot
 from jeroboam.quota.shares import NONE, Share, Shares
 from jeroboam.quota.tree import Claim, Node, Tree
 from jeroboam.quota.trial import Short, Trial
@@ -132,6 +132,12 @@ class Case:
         return (Strategy.FINAL_SHARE in strategies and share <= after) or (
             Strategy.INITIAL_SHARE in strategies and share < choice.before
         )
+
+    def ground(self, choice: Choice) -> Ground:
+        """Which rule a legal victim is taken by."""
+        if choice.branch is None:
+            return Ground.WITHIN_PROJECT
+        return Ground.GUARANTEE if self.entitled(choice.level) else Ground.FAIR_SHARE
 
     def _over(self, branch: Branch, resource: str) -> bool:
         over = self.trial.own_over if branch.own else self.trial.over

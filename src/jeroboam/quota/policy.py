@@ -47,6 +47,19 @@ class Shortage(StrEnum):
     WAIT = "wait"
 
 
+class Ground(StrEnum):
+    """Why a request may take from somebody."""
+
+    GUARANTEE = "guarantee"
+    """Its side is within its own, and takes that back."""
+    FAIR_SHARE = "fair_share"
+    """It has no more than the other then, by their weights."""
+    WITHIN_PROJECT = "within_project"
+    """Its own project has lower priorities displaced."""
+    LEFT_OVER = "left_over"
+    """Nobody has to leave for it alone: those who leave for others free more than these need."""
+
+
 DEFAULT_PRIORITY = 50
 
 

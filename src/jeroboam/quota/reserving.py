@@ -27,7 +27,7 @@ def reserve(
         making = tree.claims.get(reservation_id)
         row = tree.reclaims.get(reservation_id)
         if making is not None and row is not None:
-            return Decision("reclaiming", row.victims, deadline=row.deadline)
+            return Decision("reclaiming", row.victims, deadline=row.deadline, rule=row.rule)
         return Decision("admitted")
     order = tree.last_order + 1 if order is None else order
     amounts = {r: a for r, a in amounts.items() if a}
@@ -55,7 +55,7 @@ def reserve(
     if decision.outcome == "admitted":
         charge(tree, claim)
     elif decision.deadline is not None:
-        open_reclaim(tree, claim, decision.victims, decision.deadline)
+        open_reclaim(tree, claim, decision.victims, decision.deadline, decision.rule)
     return decision
 
 

@@ -137,6 +137,6 @@ def _serve(tree: Tree, waiting: list[Claim], now: float) -> tuple[list[str], lis
             charge(tree, claim)
             admitted.append(claim.id)
         elif decision.outcome == "reclaiming" and decision.deadline is not None:
-            open_reclaim(tree, claim, decision.victims, decision.deadline)
+            open_reclaim(tree, claim, decision.victims, decision.deadline, decision.rule)
             reclaiming.append(claim.id)
     return admitted, reclaiming

@@ -91,7 +91,10 @@ class Reservation:
 
 @dataclass(slots=True, eq=False)
 class Reclaim:
-    """Who gets what from whom until when. `victims` are those still to leave; freed units are the beneficiary's."""
+    """Who gets what from whom until when, by which rule (policy.Ground; several with commas).
+
+    `victims` are those still to leave; freed units are the beneficiary's.
+    """
 
     id: str
     claim_id: str

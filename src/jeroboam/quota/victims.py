@@ -40,6 +40,10 @@ class Search:
             self._start_over()
         return None
 
+    def rule(self) -> str:
+        """The grounds on which those found have to leave: one of Ground, or several with commas."""
+        return ",".join(sorted({self.case.ground(choice) for choice in self.chosen}))
+
     def few(self) -> bool:
         """Is there a set of a few? Looked for once."""
         return self._choose(FEW)

@@ -13,6 +13,7 @@ from sqlalchemy import Connection, select
 
 from jeroboam.model import container
 from jeroboam.model.events import Event, EventType
+from jeroboam.quota.policy import Ground
 from jeroboam.quota.reasons import Reason
 from jeroboam.quota.tree import LIVE, ClaimState, Reservation
 from jeroboam.store import events, wakes
@@ -25,6 +26,7 @@ MANAGERS = "managers"
 _NAMES = select(objects.c.id, objects.c.kind, objects.c.name).where(objects.c.id.in_(IDS))
 _FIRST = {EventType.EVICTED: 0, EventType.EVICTING: 1}
 """Causes before consequences."""
+_WHAT = {Ground.GUARANTEE.value: "back what it owns", Ground.FAIR_SHARE.value: "its fair share"}
 _PENDING = (ClaimState.WAITING, ClaimState.RECLAIMING)
 
 
@@ -84,7 +86,8 @@ def _leaving(books: Books, change: Change) -> _Said | None:
         return _Said(EventType.QUOTA, "It may stay: what was to be taken back is not needed any more.", {})
     row = books.tree.reclaims[claim.leaving]
     taker = _taker(books, change, row.id).capitalize()
-    message = f"{taker} takes back what it is entitled to: this stops by {_iso(row.deadline)}."
+    what = _WHAT.get(row.rule, "back what it is entitled to")
+    message = f"{taker} takes {what}: this stops by {_iso(row.deadline)}."
     return _Said(EventType.EVICTING, message, {"deadline": row.deadline, "rule": row.rule, **_claimant(books, row.id)})
 
 
