@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from jeroboam.quota.admission import Request, admit, decide, evicted, release, settle
 from jeroboam.quota.invariants import check, debts
-from jeroboam.quota.policy import Policy, Shortage
+from jeroboam.quota.policy import Ground, Policy, Shortage
 from jeroboam.quota.tree import Claim, ClaimState, Tree
 from tests.quota.builders import cloud, project
 
