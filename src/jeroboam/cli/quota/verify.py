@@ -31,7 +31,10 @@ def verify(settings: Settings, repair: bool, form: str) -> bool:
             others = [] if found else ledger.verify(tx)
     for sentence in others:
         print(f"jeroboam: {sentence}", file=sys.stderr)
-    return not found and not others
+    well = not found and not others
+    if well:
+        print("all is well: every counter is what the claims add up to", file=sys.stderr)
+    return well
 
 
 def _print(found: Sequence[ledger.Difference], form: str) -> None:
