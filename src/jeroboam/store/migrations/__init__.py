@@ -18,7 +18,7 @@ from jeroboam.store.server import unhurried
 if TYPE_CHECKING:
     from alembic.config import Config
 
-HEAD = "0005"
+HEAD = "0006"
 """The newest script in versions/."""
 
 METADATA = schema.metadata

@@ -1,0 +1,22 @@
+"""Admission on PostgreSQL at half the cost: a new version of the function, and less to keep up with every claim."""
+
+from pathlib import Path
+
+import sqlalchemy as sa
+from alembic import op
+
+from jeroboam.store.migrations import run_as_written
+
+revision = "0006"
+down_revision = "0005"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    with op.batch_alter_table("quota_claims") as claims:
+        claims.drop_constraint("fk_quota_claims_node_id", type_="foreignkey")
+    few = sa.text("policy IS NOT NULL")
+    op.create_index("ix_quota_nodes_ruling", "quota_nodes", ["id"], sqlite_where=few, postgresql_where=few)
+    if op.get_bind().dialect.name == "postgresql":
+        run_as_written(op.get_bind(), Path(__file__).with_name("v0006_quota_admit.sql").read_text())
