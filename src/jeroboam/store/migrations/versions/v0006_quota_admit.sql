@@ -2,7 +2,8 @@
 -- (victims, pledges, reservations, reasons) is left to the engine in jeroboam/quota, which this has to agree with.
 --
 -- Every statement here costs, and every row it touches: what is rarely needed stands in a branch of its own.
--- Plans are made once, by index whatever the tables hold then: they are small at first, and do not stay so.
+-- Plans are made once, by index whatever the tables hold then: they are small at first, and do not stay so. Where a
+-- join could begin with the whole table, OFFSET 0 says that it does not.
 --
 -- Runs in `Database.admit` or `write`. Beside others of its kind only, so that limits, rules and debts stay what they
 -- are, and nothing but counters grows.
@@ -64,12 +65,15 @@ BEGIN
             WITH RECURSIVE above AS (
                 SELECT parent_id AS id FROM quota_nodes WHERE id = ANY (stopped)
                 UNION
-                SELECT n.parent_id FROM above JOIN quota_nodes AS n ON n.id = above.id
+                SELECT n.parent_id
+                FROM above, LATERAL (SELECT parent_id FROM quota_nodes WHERE id = above.id OFFSET 0) AS n
             )
-            SELECT FROM above JOIN quota_limits AS l ON l.node_id = above.id
-            WHERE subtree + reserved > CASE WHEN hard IS NULL THEN 0 WHEN hard >= 0 THEN hard + borrow END
-              AND (SELECT bool_or(parts::jsonb ? resource) FROM unnest(amounts, depths) AS asked(parts, depth)
-                   WHERE depth IS NOT NULL)  -- no join: always by the key
+            SELECT FROM above, LATERAL (
+                SELECT resource FROM quota_limits WHERE node_id = above.id
+                AND subtree + reserved > CASE WHEN hard IS NULL THEN 0 WHEN hard >= 0 THEN hard + borrow END OFFSET 0
+            ) AS debt
+            WHERE (SELECT bool_or(parts::jsonb ? resource) FROM unnest(amounts, depths) AS asked(parts, depth)
+                   WHERE depth IS NOT NULL)
         );
     END IF;
     IF NOT fits AND sign > 0 THEN
@@ -100,7 +104,9 @@ BEGIN
         WITH RECURSIVE path AS (
             SELECT id AS leaf, parent_id, depth, policy FROM quota_nodes WHERE id = ANY (nodes)
             UNION ALL
-            SELECT leaf, n.parent_id, n.depth, n.policy FROM path JOIN quota_nodes AS n ON n.id = path.parent_id
+            SELECT leaf, n.* FROM path, LATERAL (
+                SELECT parent_id, depth, policy FROM quota_nodes WHERE id = path.parent_id OFFSET 0
+            ) AS n
         ), rules AS MATERIALIZED (
             SELECT leaf,
                    (array_agg((rule ->> 'max_priority')::int ORDER BY depth DESC)
