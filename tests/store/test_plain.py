@@ -108,3 +108,17 @@ def alone(tree: Tree, request: Request) -> bool:
     numbered = Request(request.id, request.node_id, request.amounts, request.priority, order=order)
     firm = not tree.nodes[request.node_id].rules().reclaimable
     return not firm and admission.admit(tree, numbered, 1.0).outcome == "admitted"
+
+
+def test_all_of_a_request_fits_or_none_of_it(shared: Database) -> None:
+    """Where its project bounds every resource, and where the cloud does."""
+    for hard in (UNLIMITED, 8):
+        with suppress(Undone), shared.write() as tx:
+            tree = plant(tx)
+            put(tx, tree, "a", {resource: Limit(hard, None, 0) for resource in RESOURCES}, Policy(), force=False)
+            asked = [
+                Asked(Request(f"c{vcpus}", "a", {"containers": 1, "vcpus": vcpus}), "object") for vcpus in (1, 99, 2)
+            ]
+            assert ledger.admit_plain(tx, asked, 1.0) == [True, False, True]
+            assert ledger.tree(tx).nodes["a"].used == {"containers": 2, "vcpus": 3}
+            raise Undone

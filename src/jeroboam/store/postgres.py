@@ -1,7 +1,7 @@
 """What only PostgreSQL needs: the order of writers, snapshots for readers, and hearing of others' commits.
 
 All writers of an installation take one advisory lock for as long as their transaction lasts: admissions, which lock
-the counters that they touch row by row, share it; everything else has it alone, so that what is right with SQLite's
+the nodes that they charge one by one, share it; everything else has it alone, so that what is right with SQLite's
 one writer is right here too. Readers take none.
 """
 

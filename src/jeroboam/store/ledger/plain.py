@@ -1,15 +1,14 @@
 """Admission of what is plain: it fits, and concerns nobody else. Many such requests cost little more than one.
 
-On PostgreSQL it is one round trip to a stored function (migrations/versions/v0004_quota_admit.sql); on SQLite the
+On PostgreSQL it is one round trip to a stored function (migrations/versions/v0006_quota_admit.sql); on SQLite the
 engine decides, and each counter is written once.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import compress
-from typing import Any
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection
 
 from jeroboam.quota import admission
 from jeroboam.quota.decision import Request
@@ -33,10 +32,7 @@ class Asked:
         return request.reservation is None and request.reclaimable and all(a > 0 for a in request.amounts.values())
 
 
-_ADMIT = text(
-    "SELECT quota_admit(CAST(:ids AS text[]), CAST(:nodes AS text[]), CAST(:objects AS text[]), "
-    "CAST(:priorities AS int[]), CAST(:shortages AS text[]), CAST(:amounts AS text[]), :now)"
-)
+_ADMIT = "SELECT quota_admit(%s::text[], %s::text[], %s::text[], %s::int[], %s::text[], %s::text[], %s)"
 
 
 def admit_plain(tx: Connection, asked: Sequence[Asked], now: float) -> list[bool]:
@@ -55,17 +51,26 @@ def admit_plain(tx: Connection, asked: Sequence[Asked], now: float) -> list[bool
 
 def _by_function(tx: Connection, asked: Sequence[Asked], now: float) -> list[bool]:
     many = [one.request for one in asked]
-    values: dict[str, Any] = {
-        "ids": [request.id for request in many],
-        "nodes": [request.node_id for request in many],
-        "objects": [one.object_id for one in asked],
-        "priorities": [request.priority for request in many],
-        "shortages": [None if request.shortage is None else str(request.shortage) for request in many],
-        "amounts": [write_amounts(request.amounts) for request in many],
-        "now": now,
-    }
-    verdicts: list[bool] = tx.execute(_ADMIT, values).scalar_one()
+    values = (
+        _array(request.id for request in many),
+        _array(request.node_id for request in many),
+        _array(one.object_id for one in asked),
+        _array(None if request.priority is None else str(request.priority) for request in many),
+        _array(request.shortage for request in many),
+        _array(write_amounts(request.amounts) for request in many),
+        now,
+    )
+    verdicts: list[bool] = tx.exec_driver_sql(_ADMIT, values).scalar_one()
     return verdicts
+
+
+def _array(items: Iterable[str | None]) -> str:
+    """As PostgreSQL writes it. The driver makes the same of a list, in ten times the time."""
+    return "{" + ",".join(["NULL" if one is None else _quoted(one) for one in items]) + "}"
+
+
+def _quoted(one: str) -> str:
+    return '"' + one.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
 def _by_engine(tx: Connection, asked: Sequence[Asked], now: float) -> list[bool]:

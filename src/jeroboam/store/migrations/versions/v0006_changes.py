@@ -1,4 +1,6 @@
-"""Which rows each unit of work of the ledger has touched, for those who keep it in memory."""
+"""Which rows each unit of work of the ledger has touched, for those who keep it in memory; and admission on PostgreSQL at
+half the cost: a new version of the function, and less to keep up with every claim.
+"""
 
 from pathlib import Path
 
@@ -12,6 +14,7 @@ down_revision = "0005"
 branch_labels = None
 depends_on = None
 
+
 _VERSION = sa.BigInteger().with_variant(sa.Integer, "sqlite")
 
 
@@ -22,17 +25,9 @@ def upgrade() -> None:
         sa.Column("touched", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("version", name=op.f("pk_quota_changes")),
     )
+    with op.batch_alter_table("quota_claims") as claims:
+        claims.drop_constraint("fk_quota_claims_node_id", type_="foreignkey")
+    few = sa.text("policy IS NOT NULL")
+    op.create_index("ix_quota_nodes_ruling", "quota_nodes", ["id"], sqlite_where=few, postgresql_where=few)
     if op.get_bind().dialect.name == "postgresql":
-        sql = Path(__file__).with_name("v0004_quota_admit.sql").read_text()
-        sql = sql[sql.index("CREATE FUNCTION quota_admit") :].replace("CREATE FUNCTION", "CREATE OR REPLACE FUNCTION")
-        sql = sql.replace(
-            "    RETURN verdicts;\nEND $$;",
-            """    IF true = ANY (verdicts) THEN
-        INSERT INTO quota_changes (touched)
-        SELECT json_build_object('nodes', array_agg(DISTINCT r.node), 'claims', array_agg(r.id))
-        FROM unnest(claim_ids, nodes) WITH ORDINALITY AS r(id, node, i) WHERE verdicts[i];
-    END IF;
-    RETURN verdicts;
-END $$;""",
-        )
-        run_as_written(op.get_bind(), sql)
+        run_as_written(op.get_bind(), Path(__file__).with_name("v0006_quota_admit.sql").read_text())
