@@ -1,4 +1,4 @@
-"""What each unit of work of the ledger has touched, for those who keep it in memory; and admission on PostgreSQL at half
+"""What each unit of work of the ledger has touched, for those who keep it in memory; admission on PostgreSQL at half
 the cost: a new version of the function, and less to keep up with every claim.
 """
 
