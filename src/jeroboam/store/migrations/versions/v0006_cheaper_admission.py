@@ -1,4 +1,4 @@
-"""Admission on PostgreSQL at half the cost: a new version of the function, and less to keep up with every claim."""
+"""Admission on PostgreSQL at less cost: a new version of the function, and less to keep up with every claim."""
 
 from pathlib import Path
 
