@@ -3,7 +3,6 @@
 A request that finds nobody at work goes straight through, in its own thread. Those that come meanwhile queue; whoever
 is done lets the first of them carry out all that have come, in one transaction. Under load those that were just
 answered are on their way back with the next request: the first waits a moment for them, or they would just miss it.
-Whoever is the last to come leads: nobody has to be woken for it.
 
 What is not plain (store/ledger/plain.py) holds nobody up: it is then decided alone, in the thread that asked.
 """
@@ -57,8 +56,9 @@ class Admissions:
         self._queue: list[_Waiting[Any]] = []
         self._led = False
         self._sizes = (0, 0)  # of the last two batches
-        self._gathering: _Waiting[Any] | None = None
-        """Who leads and still waits for more."""
+        self._gathered = threading.Lock()
+        self._gathered.acquire()
+        self._expected = 0
 
     def submit(self, asked: Asked, now: float, then: Then[T], *, alone: bool = False) -> T:
         """The answer of `then`, committed. Raises what it raises, and Unavailable: then nothing is left of it.
@@ -80,37 +80,29 @@ class Admissions:
         waiting.turn.acquire()
         with self._guard:
             self._queue.append(waiting)
-            leads = not self._led or (self._gathering is not None and self._all_came())
-            ready = leads and self._take_lead(waiting)
+            leads, self._led = not self._led, True
+            if len(self._queue) == self._expected:
+                self._expected = 0
+                self._gathered.release()
         if not leads:
             waiting.turn.acquire()
-            if waiting.done:
-                return
-            with self._guard:
-                ready = self._take_lead(waiting)
-        if ready or self._gather(waiting):
-            self._lead()
+        if not waiting.done:
+            try:
+                self._gather()
+            finally:
+                self._lead()
 
-    def _take_lead(self, waiting: _Waiting[Any]) -> bool:
-        """Whether it can begin, or has to wait for more."""
-        self._led, ready = True, self._all_came()
-        self._gathering = None if ready else waiting
-        return ready
-
-    def _all_came(self) -> bool:
-        return len(self._queue) >= max(self._sizes)
-
-    def _gather(self, waiting: _Waiting[Any]) -> bool:
-        """Waits for a moment, after which it leads, or until the last who was expected comes, and leads at once."""
-        if waiting.turn.acquire(timeout=GATHER_SECONDS):
-            return False
+    def _gather(self) -> None:
         with self._guard:
-            leads = self._gathering is waiting
-            if leads:
-                self._gathering = None
-        if not leads:
-            waiting.turn.acquire()  # the last came in the very moment in which the wait ended
-        return leads
+            expected = max(self._sizes)
+            if len(self._queue) >= expected:
+                return
+            self._expected = expected
+        came = self._gathered.acquire(timeout=GATHER_SECONDS)
+        with self._guard:
+            if not came and self._expected == 0:
+                self._gathered.acquire()  # they came in the very moment in which the wait ended
+            self._expected = 0
 
     def _lead(self) -> None:
         with self._guard:

@@ -44,8 +44,8 @@ claims = Table(
     "quota_claims",
     metadata,
     Column("id", String(64), primary_key=True),
-    # No foreign key: it would be looked up once more for every claim, by a tenth of what an admission costs. A claim is
-    # written only where its node has been found, and a node that has claims is not removed: by a writer who is alone.
+    # No foreign key: it would be looked up once more for every claim. A claim is written only where its node has been
+    # found, and a node that has claims is not removed: by a writer who is alone.
     Column("node_id", String(64), nullable=False),
     Column("object_id", String(64), nullable=False),
     Column("priority", Integer, nullable=False),

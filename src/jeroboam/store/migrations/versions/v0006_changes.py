@@ -1,5 +1,5 @@
-"""What each unit of work of the ledger has touched, for those who keep it in memory; admission on PostgreSQL at half
-the cost: a new version of the function, and less to keep up with every claim.
+"""What each unit of work of the ledger has touched, for those who keep it in memory; admission on PostgreSQL at less
+cost: a new version of the function, and less to keep up with every claim.
 """
 
 from pathlib import Path

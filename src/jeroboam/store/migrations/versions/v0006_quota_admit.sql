@@ -16,7 +16,7 @@ DROP FUNCTION quota_charge(text[], text[], bigint[], int[]);
 --
 -- Whoever changes a node's counters holds the node's advisory lock until his transaction ends. These are taken in one
 -- global order, the deepest level first, then by node, and only as far up as something is carried: two that run at
--- once can wait for each other, never in a circle. They cost a third of rows' own locks, and keep the order whatever
+-- once can wait for each other, never in a circle. They cost less than rows' own locks, and keep the order whatever
 -- plan the UPDATE has. What the whole batch reaches stays locked either way.
 CREATE FUNCTION quota_charge(nodes text[], amounts text[], depths int[], sign int) RETURNS boolean
 LANGUAGE plpgsql AS $$
@@ -37,7 +37,8 @@ BEGIN
                 FROM unnest(nodes, amounts, depths) AS asked(node, parts, depth), json_each_text(parts::json)
                 WHERE depth = level
                 UNION ALL
-                SELECT node, resource, 0, amount FROM unnest(up_node, up_resource, up_amount) AS up(node, resource, amount)
+                SELECT node, resource, 0, amount
+                FROM unnest(up_node, up_resource, up_amount) AS up(node, resource, amount)
             ) AS parts(node, resource, own, more) GROUP BY node, resource ORDER BY node COLLATE "C"
         ), mine AS MATERIALIZED (
             SELECT *, pg_advisory_xact_lock(hashtextextended(node, 0)) FROM arrives
