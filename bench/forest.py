@@ -47,7 +47,7 @@ def _node(ident: str, parent: str | None, depth: int) -> dict[str, Any]:
         "kind": kind,
         "depth": depth,
         "weight": "1",
-        "generation": 1,
+        "revision": 1,
     }
 
 

@@ -180,4 +180,6 @@ def _check(db: Database) -> None:
         for claim in ledger.claims(tx, None):
             if claim.state is ClaimState.WAITING and claim.reservation is None:
                 again = Request(f"{claim.id}-again", claim.node_id, claim.amounts, claim.priority, "refuse")
-                assert ledger.dry_run(tx, again, now).outcome == "refused", f"{claim} waits for what is there"
+                assert ledger.dry_run(ledger.tree(tx), again, now).outcome == "refused", (
+                    f"{claim} waits for what is there"
+                )

@@ -78,7 +78,7 @@ def test_an_idle_cloud_costs_no_rows_and_no_look_at_its_tree(db: Database, monke
     def written() -> None:
         raise AssertionError("something was written")
 
-    monkeypatch.setattr(taking.ledger, "tree", loaded)
+    monkeypatch.setattr(taking, "sample", loaded)
     with monkeypatch.context() as patch:
         patch.setattr(db, "write", written)
         for minute in range(1, 59):

@@ -119,7 +119,7 @@ def test_a_dry_run_writes_nothing(db: Database) -> None:
         ask_many(tx, "team2", 16)
         before = ledger.claims(tx, None)
         for team, outcome in (("team1", "reclaiming"), ("team2", "refused"), ("team3", "refused")):
-            assert ledger.dry_run(tx, Request("dry", team, {"containers": 1}), 2.0).outcome == outcome
+            assert ledger.dry_run(ledger.tree(tx), Request("dry", team, {"containers": 1}), 2.0).outcome == outcome
         assert ledger.claims(tx, None) == before
         assert ledger.reclaims(tx, None) == []
 

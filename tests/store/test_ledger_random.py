@@ -114,7 +114,7 @@ class Both:
         reservation: str | None,
     ) -> None:
         request = Request(f"c{self.now:+03.0f}", node, asked, priority, shortage, reservation, reclaimable)
-        dry = ledger.dry_run(self.tx, request, self.now)
+        dry = ledger.dry_run(ledger.tree(self.tx), request, self.now)
         ours = ledger.admit(self.tx, request, f"object-{request.id}", self.now)
         self.same(ours, dry)
         order = self.tree.last_order + 1
@@ -224,7 +224,8 @@ def state(tree: Tree) -> dict[str, object]:
             for node in tree.nodes.values()
         },
         "claims": {
-            c.id: (c.node_id, c.amounts, c.priority, c.state, c.reclaimable, c.leaving, c.reservation) for c in kept
+            c.id: (c.node_id, c.amounts, c.priority, c.state, c.reclaimable, c.leaving, c.reservation, c.shortage)
+            for c in kept
         },
         "ages": [claim.id for claim in sorted(kept, key=lambda c: c.order)],
         "reclaims": [(r.id, r.claim_id, r.victims, r.deadline, r.rule) for r in tree.reclaims.values()],

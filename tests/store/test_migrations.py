@@ -60,6 +60,9 @@ def claim(tx: Connection, ident: str, team: str, amount: dict[str, int], **field
     return ledger.admit(tx, Request(ident, team, amount, **fields), "", 1.0).outcome
 
 
+RENAMED = {("quota_nodes", "generation"): "revision"}
+
+
 def as_of_0002(old: Connection, new: Connection) -> None:
     """What `old` holds, in the tables and columns that there were."""
     was = MetaData()
@@ -78,7 +81,8 @@ def as_of_0002(old: Connection, new: Connection) -> None:
 
 def _copy(old: Connection, now: Table, new: Connection, was: Table) -> None:
     order = [now.c.depth] if "depth" in now.c else []
-    rows = [dict(row) for row in old.execute(select(*(now.c[c.name] for c in was.c)).order_by(*order)).mappings()]
+    columns = (now.c[RENAMED.get((was.name, c.name), c.name)].label(c.name) for c in was.c)
+    rows = [dict(row) for row in old.execute(select(*columns).order_by(*order)).mappings()]
     if rows:
         new.execute(insert(was), rows)
 

@@ -1,5 +1,5 @@
-"""Batches of requests: what the stored function, and the engine over a few paths, admit is what the engine admits that
-has everything in memory, and the counters that they write are the engine's.
+"""Batches of requests: what the stored function, and the ledger's engine, admit is what the engine admits one after the
+other, and the counters that they write are the engine's.
 """
 
 from collections import Counter

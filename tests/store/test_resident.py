@@ -9,15 +9,19 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import Connection
+from sqlalchemy import Connection, select, text, update
+from sqlalchemy.exc import DatabaseError
 
 from jeroboam.model.errors import Conflict
 from jeroboam.quota.decision import Request
 from jeroboam.quota.reasons import QuotaConflict
+from jeroboam.quota.sample import sample
 from jeroboam.quota.tree import Limit
 from jeroboam.store import ledger
 from jeroboam.store.database import Database
 from jeroboam.store.ledger import Asked, changes, load, resident
+from jeroboam.store.ledger.changes import Touched
+from jeroboam.store.ledger_schema import changes as changes_table
 from jeroboam.store.migrations import METADATA
 from jeroboam.store.schema import installation
 from tests.store.cloud import ADMIN, a_cloud, ask, ask_many
@@ -25,6 +29,7 @@ from tests.store.test_ledger_random import LEAVES, Both, amounts, state, step
 from tests.store.test_plain import alone
 
 Two = tuple[Database, Database]
+ABOVE = [("org", "Org", "project"), ("default", "Default", "domain")]
 
 
 @contextmanager
@@ -142,7 +147,6 @@ def test_it_is_read_once_and_then_what_has_changed(two: Two, monkeypatch: pytest
 
 def test_whoever_is_far_behind_reads_everything(two: Two, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(changes, "KEPT", 10)
-    monkeypatch.setattr(changes, "_EVERY", 5)
     with two[0].write() as tx:
         a_cloud(tx)
     with two[1].write() as tx:
@@ -151,8 +155,10 @@ def test_whoever_is_far_behind_reads_everything(two: Two, monkeypatch: pytest.Mo
         with two[0].write() as tx:
             claim, _ = ask(tx, "team1", 1)
             ledger.release(tx, claim, 2.0)
+    with two[0].write() as tx:
+        ledger.prune_changes(tx)
+        assert len(tx.execute(select(changes_table)).all()) == 10
     with two[1].write() as tx:
-        assert changes.since(tx, 1) is None
         ask(tx, "team1", 1)
         agree(tx)
 
@@ -185,3 +191,88 @@ def test_what_is_renamed_or_new_is_known_to_the_other(two: Two) -> None:
             assert resident.books(tx).tree.nodes["org"].name == "Renamed"
             assert "team3" in resident.books(tx).tree.nodes
             agree(tx)
+
+
+def a_new_node_and_its_first_claim(two: Two) -> None:
+    """As the API does both, while a conductor that knows the tree looks only afterwards."""
+    with two[0].write() as tx:
+        a_cloud(tx)
+        ledger.set_node(tx, ADMIN, "org", {}, 0.0, child_defaults={"containers": Limit(0, None, None)})
+    with two[1].write() as tx:
+        agree(tx)
+    with two[0].write() as tx:
+        ledger.ensure_path(tx, [("new", "new", "project"), *ABOVE])
+    with two[0].admit() as tx:
+        assert ledger.admit_plain(tx, [Asked(Request("first", "new", {"containers": 5}), "o")], 1.0) == [True]
+
+
+def test_what_reaches_the_ancestors_of_a_new_node_is_known(two: Two) -> None:
+    a_new_node_and_its_first_claim(two)
+    with two[1].write() as tx:
+        agree(tx)
+
+
+def test_what_reaches_the_ancestors_of_a_new_node_is_not_overwritten(two: Two) -> None:
+    a_new_node_and_its_first_claim(two)
+    with two[1].write() as tx:
+        ask(tx, "team1", 1)
+    with two[0].read() as tx:
+        assert ledger.differences(tx) == []
+
+
+def test_remainders_fall_to_the_same_whoever_looks(two: Two) -> None:
+    """What was learnt last comes last in memory, but not in the database."""
+    shared = {team: Limit(4, None, None) for team in ("team1", "team2")}
+    with two[0].write() as tx:
+        a_cloud(tx, {**shared, "team9": Limit(0, None, None)}, org=12)
+    for database in two:
+        with database.quota() as books:
+            assert len(books.tree.nodes) == 6
+    with two[0].write() as tx:
+        ledger.ensure_path(tx, [("team0", "team0", "project"), *ABOVE])
+        ledger.set_node(tx, ADMIN, "team0", {"containers": Limit(4, None, None)}, 0.0)
+        ask_many(tx, "team9", 4)
+        ours = sample(resident.books(tx).tree)
+        assert ours == sample(load.whole(tx).tree)
+    for database in two:
+        with database.quota() as books:
+            assert sample(books.tree) == ours
+
+
+def test_a_number_that_was_lost_and_given_again_is_another_version(two: Two) -> None:
+    with two[0].write() as tx:
+        a_cloud(tx)
+        ask(tx, "team1", 1)
+    with two[1].write() as tx:
+        seen = changes.newest(tx)
+        assert changes.since(tx, seen) == Touched()
+    with two[0].write() as tx:
+        tx.execute(update(changes_table).where(changes_table.c.version == seen.number).values(token=seen.token + 1))
+    with two[1].write() as tx:
+        assert changes.since(tx, seen) is None
+        agree(tx)
+
+
+def test_a_repair_makes_everybody_read_again(two: Two) -> None:
+    with two[0].write() as tx:
+        a_cloud(tx)
+        resident.books(tx).tree.nodes["org"].subtree["containers"] = 7
+    with two[1].write() as tx:
+        ledger.repair(tx, ADMIN, 9.0)
+    with two[0].write() as tx:
+        agree(tx)
+
+
+def test_who_looks_at_the_tree_holds_nobody_up(two: Two) -> None:
+    with two[0].write() as tx:
+        a_cloud(tx)
+    for database in two:
+        with two[0].quota() as books, database.write() as tx:
+            ask(tx, "team1", 1)
+            assert books.tree.nodes["team1"].used.get("containers", 0) == (0 if database is two[0] else 1)
+
+
+def test_a_version_that_notes_nothing_cannot_use_the_ledger(two: Two) -> None:
+    """Versions before 0006 load `generation` of every node."""
+    with two[0].write() as tx, pytest.raises(DatabaseError):
+        tx.execute(text("SELECT generation FROM quota_nodes"))

@@ -52,7 +52,7 @@ class Housekeeping:
 
     def run(self) -> None:
         # History first: its minute has just begun. Last what may wait for the engine.
-        for chore in (self._history, self._reservations, self._old_events):
+        for chore in (self._history, self._reservations, self._old_rows):
             self._do(chore)
         on_engine = (
             self._capacity,
@@ -148,6 +148,7 @@ class Housekeeping:
             return False
         return True
 
-    def _old_events(self) -> None:
+    def _old_rows(self) -> None:
         with self._database.write() as tx:
             events.prune(tx, self._clock() - EVENTS_KEPT)
+            ledger.prune_changes(tx)

@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 
 from jeroboam.conductor.definitions import Container, Surroundings
 from jeroboam.model.container import ContainerStatus
+from jeroboam.model.errors import Problem
 from jeroboam.model.events import Event, EventType
 from jeroboam.planning.container import Charge, Desired, Hold
 from jeroboam.planning.report import queued, taking_back
@@ -11,8 +12,10 @@ from jeroboam.quota.tree import ClaimState
 from jeroboam.store.work import ClaimView, Work
 
 
-class LeaseLost(Exception):
+class LeaseLost(Problem):
     """Another conductor has the object now: leave everything as it is."""
+
+    code, title = "lease_lost", "Another conductor has it"
 
 
 @dataclass(slots=True)

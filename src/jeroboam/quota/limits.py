@@ -65,7 +65,7 @@ def set_limits(
 
     Use above a new hard_limit becomes borrowed use if the borrow_limit lets it, and is refused otherwise unless
     `force`: then the node is in debt. Units that others use stay with them until the owner asks.
-    Answers who got what the change has set free. Needs the whole tree.
+    Answers who got what the change has set free.
     """
     change_node(tree, node_id, limits, weight, policy, child_defaults, force)
     return settle(tree, now)

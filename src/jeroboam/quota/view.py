@@ -43,7 +43,7 @@ class _Part:
 def node_view(node: Node, queued: Trial | None = None) -> Figures:
     """{word: {resource: units}}. -1: nothing bounds it; lend_limit None: all, borrow_limit None: unlimited.
 
-    `queued` (from demand(tree)): the requests that wait count for fair_now. Siblings of the path must be loaded.
+    `queued` (from demand(tree)): the requests that wait count for fair_now.
     """
     return _figures(node, {r: _part(node, r, queued or Trial()) for r in _resources(node)})
 

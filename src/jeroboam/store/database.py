@@ -11,6 +11,7 @@ from sqlalchemy import URL, Connection, text
 from sqlalchemy.exc import ProgrammingError
 
 from jeroboam.store import migrations, urls
+from jeroboam.store.ledger.load import Books
 from jeroboam.store.ledger.resident import Resident
 from jeroboam.store.server import Server, translated, unavailable
 from jeroboam.store.settled import Settled
@@ -25,7 +26,7 @@ class Database:
         self._shown = urls.shown(parsed)
         self._remote = parsed.get_backend_name() == "postgresql"
         self._server = _open(parsed)
-        self._ledger = Resident()
+        self._ledger, self._looked_at = Resident(), Resident()  # writers' and readers': neither waits for the other
         self._installation = ""
         self.signal = Signal(self._server.watch)
         self.settled = Settled()
@@ -55,19 +56,23 @@ class Database:
     def read(self, *, settled: bool = False) -> Iterator[Connection]:
         """A transaction that sees one consistent snapshot, and never waits for a writer. Raises Unavailable.
 
-        `settled`: it does wait, so that no row is still on its way whose number is smaller than one that it sees; and
-        `ledger.tree` costs only what has changed. Writers wait for it, too: keep it short.
+        `settled`: it does wait, so that no row is still on its way whose number is smaller than one that it sees. Then
+        all writers wait for it, too: do no more in it than `events` does.
         """
-        if not settled:
-            with translated(), self._server.reading() as tx:
-                yield tx
-            return
-        with self._ledger.lent() as loan, translated():
-            if self._server.admits_alone:
-                loan.take()  # a snapshot that waits for no writer has to begin after the last one has ended
-            with self._server.settled() as tx:
-                loan.to(tx)
-                yield tx
+        with translated(), self._server.settled() if settled else self._server.reading() as tx:
+            yield tx
+
+    @contextmanager
+    def quota(self) -> Iterator[Books]:
+        """The quota tree as it stands, to look at: writers wait while what has changed is read, and not longer.
+
+        Others who look wait until the end. Raises Unavailable.
+        """
+        with self._looked_at.lent() as loan:
+            loan.take()
+            with translated(), self._server.settled() as tx:
+                books = loan.current(tx)
+            yield books
 
     @contextmanager
     def write(self, *, notify: bool = True) -> Iterator[Connection]:

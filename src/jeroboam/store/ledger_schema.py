@@ -15,7 +15,7 @@ nodes = Table(
     Column("weight", String(64), nullable=False),  # "3" or "3/2": exact
     Column("policy", Text),  # NULL: everything inherited
     Column("child_defaults", Text),
-    Column("generation", BigInteger, nullable=False),
+    Column("revision", BigInteger, nullable=False),  # the node's generation
     Index(None, "parent_id"),
     # The few that set rules: whether there are any at all is asked with every admission on PostgreSQL.
     Index(
@@ -75,7 +75,8 @@ changes = Table(
     "quota_changes",  # the newest units of work, for those who keep the ledger in memory
     metadata,
     Column("version", Counter, primary_key=True, autoincrement=True),
-    Column("touched", Text, nullable=False),  # JSON: {"nodes": [id...], "claims": [id...], ...}
+    Column("token", BigInteger, nullable=False),  # at random: tells it from another of the same number
+    Column("touched", Text, nullable=False),  # JSON: {"nodes": [id...], "claims": [id...], ...}; null: everything
 )
 
 reservations = Table(

@@ -33,8 +33,8 @@ def show_node(ctx: Ctx, ident: NodeIdent) -> Response:
 
 
 def _node(ctx: Context, place: Place) -> Response:
-    with ctx.services.database.read(settled=True) as tx:
-        return json(view.node(ledger.tree(tx), place))
+    with ctx.services.database.quota() as books:
+        return json(view.node(books.tree, place))
 
 
 @routes.route(
@@ -96,8 +96,9 @@ def dry_run(ctx: Ctx, body: Annotated[schema.DryRunBody, Body()]) -> Response:
         reservation=drawn,
         reclaimable=body.reclaimable,
     )
-    with ctx.services.database.read(settled=True) as tx:
-        decided = ledger.dry_run(tx, request, ctx.now)
+    with ctx.services.database.quota() as books:
+        decided = ledger.dry_run(books.tree, request, ctx.now)
+    with ctx.services.database.read() as tx:
         return json(view.decision(ctx, tx, decided, place.id))
 
 

@@ -22,10 +22,11 @@ def verify(settings: Settings, repair: bool, form: str) -> bool:
         with db.read() as tx:
             found = ledger.differences(tx)
         _print(found, form)
-        if found and repair:
+        if repair:
             with db.write() as tx:  # anew: a server may have gone on meanwhile
                 mended = ledger.repair(tx, MENDER, time.time())
-            print(f"repaired {len(mended)} counters; the audit has what they were", file=sys.stderr)
+            if mended:
+                print(f"repaired {len(mended)} counters; the audit has what they were", file=sys.stderr)
             found = []
         with db.read() as tx:
             others = [] if found else ledger.verify(tx)

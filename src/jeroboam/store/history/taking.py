@@ -7,6 +7,7 @@ from jeroboam.store.database import Database
 from jeroboam.store.history import steps
 from jeroboam.store.history.clock import ahead
 from jeroboam.store.history.state import State, advance, state
+from jeroboam.store.ledger.changes import Version
 
 
 def take(database: Database, now: float) -> int:
@@ -20,12 +21,11 @@ def take(database: Database, now: float) -> int:
         seen = state(tx)
         if seen is not None and minute <= max(seen.sampled, seen.rolled - MINUTE):
             return 0
-        if (seen is not None and str(ledger.version(tx)) == seen.mark) or ahead(tx, now):
+        if (seen is not None and _mark(ledger.version(tx)) == seen.mark) or ahead(tx, now):
             return 0
         held = steps.standing(tx, minute)
-    with database.read(settled=True) as tx:
-        mark = str(ledger.version(tx))
-        found = sample(ledger.tree(tx))
+    with database.quota() as books:
+        mark, found = _mark(books.version), sample(books.tree)
     nothing = (0, ZERO)
     changed = {
         key: figures
@@ -41,3 +41,7 @@ def take(database: Database, now: float) -> int:
         known = {key: ident for key, (ident, _) in held.items()}
         steps.write(tx, began if seen is None else minute, changed, known)
     return len(changed)
+
+
+def _mark(version: Version) -> str:
+    return f"{version.number}.{version.token}"

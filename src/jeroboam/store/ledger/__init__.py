@@ -3,6 +3,7 @@ events for those concerned, in the transaction of the object that it is about.
 """
 
 from jeroboam.store.ledger.changes import newest as version
+from jeroboam.store.ledger.changes import prune as prune_changes
 from jeroboam.store.ledger.nodes import (
     NodeRow,
     ancestors,
@@ -65,6 +66,7 @@ __all__ = [
     "has_projects",
     "names",
     "node",
+    "prune_changes",
     "reclaims",
     "release",
     "release_reservation",

@@ -1,27 +1,41 @@
 """Which rows each unit of work has touched, so that whoever keeps the ledger in memory reads those again, not all."""
 
+import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import orjson
-from sqlalchemy import Connection, bindparam, delete, func, select
+from sqlalchemy import Connection, bindparam, delete, select
 
 from jeroboam.quota.tree import Tree
 from jeroboam.store.ledger_schema import changes
 
 KEPT = 5000
 """Units of work. Who is further behind reads everything: that takes no longer."""
-_EVERY = 100
+EVERYTHING = "null"
 
 # Plain text: each unit of work asks and says this once, and SQLAlchemy's way of building it costs more than it does.
-_NEWEST = "SELECT coalesce(max(version), 0) FROM quota_changes"
+_NEWEST = "SELECT version, token FROM quota_changes ORDER BY version DESC LIMIT 1"
 _INSERT = {
-    "sqlite": "INSERT INTO quota_changes (touched) VALUES (?) RETURNING version",
-    "postgresql": "INSERT INTO quota_changes (touched) VALUES (%s) RETURNING version",
+    "sqlite": "INSERT INTO quota_changes (token, touched) VALUES (?, ?) RETURNING version",
+    "postgresql": "INSERT INTO quota_changes (token, touched) VALUES (%s, %s) RETURNING version",
 }
-_FORGET = delete(changes).where(changes.c.version <= bindparam("until"))
-_OLDEST = select(func.min(changes.c.version))
+_PRUNE = delete(changes).where(changes.c.version <= bindparam("until"))
+_TOKEN = select(changes.c.token).where(changes.c.version == bindparam("seen"))
 _SINCE = select(changes.c.touched).where(changes.c.version > bindparam("seen"))
+
+
+class Version(NamedTuple):
+    """Of the ledger. Each unit of work has a greater number than those before it, and a token of its own: a number that
+    a database has lost and given again is another version."""
+
+    number: int = 0
+    token: int = 0
+
+
+NONE = Version()
+"""Of a ledger that nobody has written to."""
 
 
 @dataclass(slots=True)
@@ -50,30 +64,44 @@ class Touched:
         return bool(self.nodes or self.claims or self.reservations or self.reclaims)
 
 
-def note(tx: Connection, touched: Touched) -> int:
-    """The version that the ledger has with this: each unit of work has a greater one than those before it."""
+def note(tx: Connection, touched: Touched) -> Version:
+    """The version that the ledger has with this."""
     row = {kind: sorted(ids) for kind in Touched.__slots__ if (ids := getattr(touched, kind))}
-    written = tx.exec_driver_sql(_INSERT[tx.dialect.name], (orjson.dumps(row).decode(),))
-    version = int(written.scalar_one())
-    if version % _EVERY == 0:
-        tx.execute(_FORGET, {"until": version - KEPT})
-    return version
+    return _insert(tx, orjson.dumps(row).decode())
 
 
-def newest(tx: Connection) -> int:
+def note_everything(tx: Connection) -> None:
+    """Whoever has the ledger in memory reads all of it again."""
+    _insert(tx, EVERYTHING)
+
+
+def _insert(tx: Connection, touched: str) -> Version:
+    token = secrets.randbits(53)
+    written = tx.exec_driver_sql(_INSERT[tx.dialect.name], (token, touched))
+    return Version(int(written.scalar_one()), token)
+
+
+def newest(tx: Connection) -> Version:
     """The ledger's version."""
-    return int(tx.exec_driver_sql(_NEWEST).scalar_one())
+    row = tx.exec_driver_sql(_NEWEST).first()
+    return NONE if row is None else Version(*row)
 
 
-def since(tx: Connection, version: int) -> Touched | None:
-    """What has been touched after `version`; None: that is too long ago to tell, or never was."""
-    oldest = tx.execute(_OLDEST).scalar_one()
-    if oldest is None or oldest > version + 1 or version > newest(tx):
+def since(tx: Connection, version: Version) -> Touched | None:
+    """What has been touched after `version`; None: it cannot be told, for that is too long ago, or never was."""
+    if tx.execute(_TOKEN, {"seen": version.number}).scalar() != version.token:
         return None
     found = Touched()
-    for text in tx.execute(_SINCE, {"seen": version}).scalars():
+    for text in tx.execute(_SINCE, {"seen": version.number}).scalars():
+        if text == EVERYTHING:
+            return None
         found.add(_read(text))
     return found
+
+
+def prune(tx: Connection) -> None:
+    """Forgets all but the last units of work."""
+    tx.execute(_PRUNE, {"until": newest(tx).number - KEPT})
 
 
 def _read(text: str) -> Touched:

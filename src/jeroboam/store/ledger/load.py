@@ -12,6 +12,7 @@ from sqlalchemy import BindParameter, Connection, bindparam, select, text
 from jeroboam.quota.counters import attach
 from jeroboam.quota.policy import Shortage
 from jeroboam.quota.tree import ROOT, Claim, ClaimState, Limit, Node, Reclaim, Reservation, Tree
+from jeroboam.store.ledger.changes import NONE, Version
 from jeroboam.store.ledger.codecs import read_amounts, read_defaults, read_policy, read_reason, read_weight
 from jeroboam.store.ledger_schema import (
     claims,
@@ -26,10 +27,11 @@ from jeroboam.store.ledger_schema import (
 
 @dataclass(slots=True)
 class Books:
-    """A tree and what the engine does not need to know: `objects` is {claim id: object id}."""
+    """A tree and what the engine does not need to know: `objects` is {claim id: object id}, `version` the ledger's."""
 
     tree: Tree
     objects: dict[str, str] = field(default_factory=dict)
+    version: Version = NONE
 
 
 Id = TypeVar("Id", str, int)
@@ -41,7 +43,7 @@ NODE_COLUMNS = (
     nodes.c.weight,
     nodes.c.policy,
     nodes.c.child_defaults,
-    nodes.c.generation,
+    nodes.c.revision,
     limits.c.resource,
     limits.c.hard,
     limits.c.lend,
@@ -107,7 +109,16 @@ def whole(tx: Connection) -> Books:
         add_reservations(tx, tree, None)
         _record(books, tx.execute(_ALL_CLAIMS))
         add_reclaims(tx, tree)
+        in_order(tree.nodes.values())
     return books
+
+
+def in_order(parents: Iterable[Node]) -> None:
+    """Their children by id, in whichever order they have come: what is split among them has remainders to give."""
+    for parent in parents:
+        ids = list(parent.children)
+        if ids != sorted(ids):
+            parent.children = {ident: parent.children[ident] for ident in sorted(ids)}
 
 
 @contextmanager
@@ -208,10 +219,15 @@ def add_reclaims(tx: Connection, tree: Tree) -> None:
 
 def add_reservations(tx: Connection, tree: Tree, ids: Sequence[str] | None) -> None:
     if ids is None:
-        rows, held = tx.execute(_RESERVATIONS), _grouped(tx.execute(_RESERVED))
-    else:
-        rows = tx.execute(_RESERVATION, {"ids": ids})
-        held = _grouped(tx.execute(_RESERVED.where(reservation_amounts.c.reservation_id.in_(ids))))
+        _reserve(tree, tx.execute(_RESERVATIONS), tx.execute(_RESERVED))
+        return
+    for some in chunks(ids):
+        of_them = _RESERVED.where(reservation_amounts.c.reservation_id.in_(some))
+        _reserve(tree, tx.execute(_RESERVATION, {"ids": some}), tx.execute(of_them))
+
+
+def _reserve(tree: Tree, rows: Iterable[Sequence[Any]], amounts: Iterable[Sequence[Any]]) -> None:
+    held = _grouped(amounts)
     for ident, node_id, until, name in rows:
         tree.reservations[ident] = Reservation(ident, node_id, held[ident], until, name or "")
 

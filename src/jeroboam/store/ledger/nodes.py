@@ -93,6 +93,7 @@ def ensure_path(tx: Connection, path: Sequence[tuple[str, str, str]]) -> None:
         books.tree.dirty_nodes.add(ROOT)
     for ident, name, _ in missing:
         add_node(books.tree, ident, name, parents[ident])
+        load.in_order([books.tree.nodes[parents[ident]]])
     _share_the_cloud(books.tree)
     write(tx, books, 0.0, kinds={ident: kind for ident, _, kind in missing})
 
@@ -239,8 +240,8 @@ def node(tx: Connection, node_id: str) -> NodeRow:
 
 
 def tree(tx: Connection) -> Tree:
-    """Everything, as the engine sees it: to look at until the transaction ends, not to change."""
-    return resident.books(tx).tree
+    """Everything, as the engine sees it: to look at. All of it is read; `db.quota()` has it in memory."""
+    return load.whole(tx).tree
 
 
 def _rows(tx: Connection, node_ids: Iterable[str]) -> list[NodeRow]:

@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from operator import itemgetter
 from typing import Any
 
 from sqlalchemy import Connection
@@ -30,12 +31,8 @@ def refresh(tx: Connection, books: Books, touched: Touched) -> bool:
 
 
 def _nodes(tx: Connection, tree: Tree, touched: Iterable[str]) -> bool:
-    wanted = {above.id for ident in touched if ident in tree.nodes for above in tree.nodes[ident].path()}
-    wanted |= set(touched)
-    stored: dict[str, list[Sequence[Any]]] = defaultdict(list)
-    for row in load.nodes_of(tx, wanted):
-        stored[row[0]].append(row[:-1])
-    if stored.keys() != wanted:
+    stored = _stored(tx, tree, touched)
+    if stored is None:
         return False
     new: list[Sequence[Any]] = []
     for ident, rows in stored.items():
@@ -46,14 +43,31 @@ def _nodes(tx: Connection, tree: Tree, touched: Iterable[str]) -> bool:
             return False
         else:
             _restate(node, rows)
-    load.add_nodes(tree, new)
+    new.sort(key=itemgetter(-1, 0))  # parents first
+    load.add_nodes(tree, (row[:-1] for row in new))
+    load.in_order(tree.nodes[ident] for ident in {row[1] for row in new})
     return True
+
+
+def _stored(tx: Connection, tree: Tree, touched: Iterable[str]) -> dict[str, list[Sequence[Any]]] | None:
+    """The rows of these nodes and of all above them, also above those that are new here. None: one is not there."""
+    stored: dict[str, list[Sequence[Any]]] = defaultdict(list)
+    wanted = set(touched)
+    while wanted:
+        wanted |= {above.id for ident in wanted if ident in tree.nodes for above in tree.nodes[ident].path()}
+        wanted -= stored.keys()
+        for row in load.nodes_of(tx, wanted):
+            stored[row[0]].append(row)
+        if not wanted <= stored.keys():
+            return None
+        wanted = {rows[0][1] for ident in wanted if (rows := stored[ident])[0][1] is not None} - stored.keys()
+    return stored
 
 
 def _restate(node: Node, rows: Sequence[Sequence[Any]]) -> None:
     node.name, weight, policy, defaults, node.generation = rows[0][2:7]
     node.weight, node.policy, node.child_defaults = read_weight(weight), read_policy(policy), read_defaults(defaults)
-    stored = {row[7]: row[8:] for row in rows if row[7] is not None}
+    stored = {row[7]: row[8:-1] for row in rows if row[7] is not None}
     for resource in {*stored, *node.limits, *node.used, *node.reserved, *node.subtree}:
         hard, lend, borrow, used, reserved, subtree = stored.get(resource, (None, None, None, 0, 0, 0))
         restate(node, resource, None if hard is None else Limit(hard, lend, borrow), used, reserved, subtree)

@@ -6,6 +6,7 @@ from sqlalchemy import Connection
 
 from jeroboam.quota import admission, deciding
 from jeroboam.quota.decision import Decision, Request
+from jeroboam.quota.tree import Tree
 from jeroboam.store.ledger import resident
 from jeroboam.store.ledger.tell import write
 
@@ -23,9 +24,8 @@ def admit(tx: Connection, request: Request, object_id: str, now: float) -> Decis
     return decision
 
 
-def dry_run(tx: Connection, request: Request, now: float) -> Decision:
+def dry_run(tree: Tree, request: Request, now: float) -> Decision:
     """What `admit` would answer, and nothing is written."""
-    tree = resident.books(tx).tree
     return deciding.decide(tree, _numbered(request, tree.last_order), now)
 
 

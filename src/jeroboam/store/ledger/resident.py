@@ -12,24 +12,25 @@ from sqlalchemy import Connection
 
 from jeroboam.model.errors import Problem
 from jeroboam.store.ledger import changes, load
-from jeroboam.store.ledger.changes import Touched
+from jeroboam.store.ledger.changes import NONE, Touched, Version
 from jeroboam.store.ledger.load import Books
 from jeroboam.store.ledger.refresh import refresh
+from jeroboam.store.server import WRITER_SECONDS, unavailable
 
 _OPTION = "jeroboam_resident"
 
 
 class Resident:
-    """Thread-safe; one of each Database."""
+    """Thread-safe."""
 
     def __init__(self) -> None:
         self._turn = threading.Lock()
         self._books: Books | None = None
-        self._version = 0
+        self._version = NONE
         """The ledger's, of which `_books` are a copy but for `_stale`."""
         self._stale = Touched()
         # Of the transaction that has them:
-        self._reached = 0
+        self._reached = NONE
         self._touched = Touched()
         self._loaded = False
 
@@ -51,7 +52,8 @@ class Resident:
                 self._turn.release()
 
     def take(self) -> None:
-        self._turn.acquire()
+        if not self._turn.acquire(timeout=WRITER_SECONDS):
+            raise unavailable("it is busy")
         self._reached, self._touched, self._loaded = self._version, Touched(), False
 
     def current(self, tx: Connection) -> Books:
@@ -64,9 +66,10 @@ class Resident:
         if self._books is None:
             self._books, self._loaded = load.whole(tx), True
         self._reached, self._stale = newest, Touched()
+        self._books.version = newest
         return self._books
 
-    def _refreshed(self, tx: Connection, books: Books, newest: int) -> bool:
+    def _refreshed(self, tx: Connection, books: Books, newest: Version) -> bool:
         touched = Touched() if newest == self._reached else changes.since(tx, self._reached)
         if touched is None:
             return False
@@ -74,7 +77,7 @@ class Resident:
         self._touched.add(touched)
         return refresh(tx, books, touched)
 
-    def wrote(self, version: int, touched: Touched) -> None:
+    def wrote(self, version: Version, touched: Touched) -> None:
         self._reached = version
         self._touched.add(touched)
 
@@ -105,15 +108,13 @@ class Loan:
         self.take()
         return self._resident.current(tx)
 
-    def wrote(self, version: int, touched: Touched) -> None:
+    def wrote(self, version: Version, touched: Touched) -> None:
         if self.taken:
             self._resident.wrote(version, touched)
 
 
 def books(tx: Connection) -> Books:
-    """Everything, as it is now. In `db.write()`, and in `db.read(settled=True)`, it costs what has changed since this
-    process looked last.
-    """
+    """Everything, as it is now. In `db.write()` it costs what has changed since this process looked last."""
     loan: Loan | None = tx.get_execution_options().get(_OPTION)
     return load.whole(tx) if loan is None else loan.current(tx)
 

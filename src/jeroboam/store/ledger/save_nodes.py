@@ -22,7 +22,7 @@ _UPDATE_NODE = (
         weight=bindparam("to_weight"),
         policy=bindparam("to_policy"),
         child_defaults=bindparam("to_defaults"),
-        generation=bindparam("to_generation"),
+        revision=bindparam("to_generation"),
     )
 )
 _DELETE_NODE = delete(nodes).where(nodes.c.id == bindparam("node_id"))
@@ -81,7 +81,7 @@ def _save_node(tx: Connection, node: Node, old: tuple[Any, ...] | None, kinds: M
     if old is None:
         kind = kinds.get(node.id, "cloud" if node.id == ROOT else "project")
         values = {"id": node.id, "parent_id": parent_id, "name": name, "kind": kind, "depth": _depth(node)}
-        values |= {"weight": weight, "policy": policy, "child_defaults": defaults, "generation": generation}
+        values |= {"weight": weight, "policy": policy, "child_defaults": defaults, "revision": generation}
         tx.execute(_INSERT_NODE, values)
         return
     values = {"node_id": node.id, "to_parent": parent_id, "to_depth": _depth(node), "to_name": name}

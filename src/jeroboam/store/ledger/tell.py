@@ -88,14 +88,15 @@ def _leaving(books: Books, change: Change) -> _Said | None:
     taker = _taker(books, change, row.id).capitalize()
     what = _WHAT.get(row.rule, "back what it is entitled to")
     message = f"{taker} takes {what}: this stops by {_iso(row.deadline)}."
-    return _Said(EventType.EVICTING, message, {"deadline": row.deadline, "rule": row.rule, **_claimant(books, row.id)})
+    above = {"rule": row.rule, **_claimant(books, row.id)}  # the rules of all its victims, who are others' business
+    return _Said(EventType.EVICTING, message, {"deadline": row.deadline, MANAGERS: above})
 
 
 def _evicted(books: Books, change: Change) -> _Said:
     if change.leaving is None:
         return _Said(EventType.EVICTED, "Stopped: it gave its capacity back.", {})
     message = f"Stopped: {_taker(books, change, change.leaving)} has taken back what it is entitled to."
-    return _Said(EventType.EVICTED, message, _claimant(books, change.leaving))
+    return _Said(EventType.EVICTED, message, {MANAGERS: _claimant(books, change.leaving)})
 
 
 def _waits(books: Books, change: Change) -> _Said | None:
@@ -120,7 +121,7 @@ def _taker(books: Books, change: Change, reclaim_id: str) -> str:
 
 
 def _claimant(books: Books, reclaim_id: str) -> dict[str, Any]:
-    return {MANAGERS: {"claimant": _named(books, reclaim_id)}} if reclaim_id in books.tree.claims else {}
+    return {"claimant": _named(books, reclaim_id)} if reclaim_id in books.tree.claims else {}
 
 
 def _named(books: Books, claim_id: str) -> dict[str, Any]:

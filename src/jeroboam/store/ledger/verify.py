@@ -10,7 +10,6 @@ from jeroboam.quota.tree import Tree
 from jeroboam.store import audit
 from jeroboam.store.audit import Actor, Entry
 from jeroboam.store.ledger import changes, load, resident
-from jeroboam.store.ledger.changes import Touched
 from jeroboam.store.ledger.tell import write
 from jeroboam.store.ledger_schema import claims, limits
 from jeroboam.store.schema import objects
@@ -46,12 +45,12 @@ def differences(tx: Connection) -> list[Difference]:
 
 def repair(tx: Connection, actor: Actor, now: float) -> list[Difference]:
     """Sets them right, with an audit entry for each node; then gives what has come free to those who wait for it."""
+    changes.note_everything(tx)  # what others have in memory may be wrong where the database is right
     found = differences(tx)
     if not found:
         return []
     for difference in found:
         _set(tx, difference)
-    changes.note(tx, Touched(nodes={difference.node_id for difference in found}))
     for node_id in dict.fromkeys(d.node_id for d in found):
         of_node = [d for d in found if d.node_id == node_id]
         before = {f"{d.counter}.{d.resource}": d.stored for d in of_node}

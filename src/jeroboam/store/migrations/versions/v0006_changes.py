@@ -22,9 +22,13 @@ def upgrade() -> None:
     op.create_table(
         "quota_changes",
         sa.Column("version", _VERSION, autoincrement=True, nullable=False),
+        sa.Column("token", sa.BigInteger(), nullable=False),
         sa.Column("touched", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("version", name=op.f("pk_quota_changes")),
     )
+    # Processes of an older version note nothing of what they change, and would be overwritten. Under another name of a
+    # column that every use of the ledger reads, those that still run fail, and change nothing.
+    op.execute("ALTER TABLE quota_nodes RENAME COLUMN generation TO revision")
     with op.batch_alter_table("quota_claims") as claims:
         claims.drop_constraint("fk_quota_claims_node_id", type_="foreignkey")
     few = sa.text("policy IS NOT NULL")

@@ -151,8 +151,9 @@ BEGIN
     WHERE admitted;
     -- 6. Whoever has the ledger in memory reads these again.
     IF true = ANY (verdicts) THEN
-        INSERT INTO quota_changes (touched)
-        SELECT json_build_object('nodes', array_agg(DISTINCT node), 'claims', array_agg(id))
+        INSERT INTO quota_changes (token, touched)
+        SELECT (random() * 9007199254740991)::bigint,
+               json_build_object('nodes', array_agg(DISTINCT node), 'claims', array_agg(id))
         FROM unnest(claim_ids, nodes, verdicts) AS r(id, node, admitted) WHERE admitted;
     END IF;
     RETURN verdicts;
