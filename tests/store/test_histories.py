@@ -9,8 +9,10 @@ import os
 import random
 import threading
 import uuid
+from collections import Counter
 from contextlib import suppress
 from multiprocessing.connection import Connection as Pipe
+from multiprocessing.connection import wait
 
 from sqlalchemy import Connection
 
@@ -111,22 +113,25 @@ def test_what_was_answered_holds_whoever_is_killed(db: Database, url: str) -> No
     with db.write() as tx:
         a_cloud(tx, TEAMS, org=ORG, cloud=ORG)
     said: set[str] = set()
-    workers = []
+    left = {}
     for number in range(PROCESSES):
         hear, say = spawn.Pipe(duplex=False)
         worker = spawn.Process(target=_work, args=(url, number, say))
         worker.start()
         say.close()
-        workers.append((worker, hear))
-    for worker, hear in workers:
-        for _ in range(ANSWERS // PROCESSES):
-            _note(said, *hear.recv())
-        assert worker.pid is not None
-        os.kill(worker.pid, 9)  # wherever its clients are just now
-        worker.join()
-        with suppress(EOFError):
-            while True:
+        left[hear] = worker
+    heard = Counter[Pipe]()
+    while left:
+        for hear in wait(list(left)):  # all of them: who cannot say what it did would keep what the others need
+            assert isinstance(hear, Pipe)
+            try:
                 _note(said, *hear.recv())
+            except EOFError:
+                left.pop(hear).join()
+                continue
+            heard[hear] += 1
+            if heard[hear] == ANSWERS // PROCESSES:
+                os.kill(left[hear].pid or 0, 9)  # wherever its clients are just now
     _check(db, said)
 
 
