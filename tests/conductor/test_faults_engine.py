@@ -111,6 +111,17 @@ def test_a_create_that_broke_off_is_completed_before_the_start(house: House, bef
     assert asked == ["create", "start"] * made + ["create", "create", "start"]
 
 
+def test_what_is_made_anew_and_does_not_start_yet_is_not_said_to_run(house: House) -> None:
+    ident = house.create(restart=RestartPolicy(Restart.ALWAYS))
+    house.until(ident, Phase.RUNNING)
+    house.backend.faults.fail("start", times=None)
+    house.backend.vanish(house.name(ident))
+    status = house.until(ident, Phase.CREATING, "does not answer")
+    assert find(status.conditions, ConditionType.DRIFTED)
+    house.backend.faults.heal()
+    house.until(ident, Phase.RUNNING)
+
+
 def test_an_engine_that_is_away_delays_and_says_so(house: House) -> None:
     house.backend.faults.fail("observe", times=None)
     ident = house.create()

@@ -4,7 +4,6 @@ import threading
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -163,7 +162,7 @@ def test_whoever_is_far_behind_reads_everything(two: Two, monkeypatch: pytest.Mo
         agree(tx)
 
 
-def test_nobody_uses_it_while_another_does(tmp_path: Path) -> None:
+def test_nobody_uses_it_while_another_does() -> None:
     """Not even between the end of a transaction and what is remembered of it."""
     books = resident.Resident()
     with books.lent() as loan:

@@ -16,7 +16,7 @@ from jeroboam.conductor.images import Images
 from jeroboam.conductor.secrets import CredentialStore
 from jeroboam.conductor.turn import LeaseLost, Turn
 from jeroboam.model import names
-from jeroboam.model.container import ContainerStatus, RunState
+from jeroboam.model.container import ContainerStatus, Phase, RunState
 from jeroboam.model.events import EventType
 from jeroboam.model.observed import Observed, State
 from jeroboam.planning import container as steps
@@ -152,6 +152,8 @@ class Actor:
 
     def _create(self, turn: Turn) -> Observed:
         obj = turn.obj
+        # Where it was made before it says no longer that it runs, whatever fails from here on.
+        turn.status = replace(turn.status, phase=Phase.CREATING)
         credentials = self._credentials.of(obj.project_id, obj.spec.registry)
         image_id = self._images.resolve(obj.project_id, obj.spec, credentials, self._pull_progress(turn))
         around = self.around(turn)

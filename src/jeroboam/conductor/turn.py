@@ -13,7 +13,10 @@ from jeroboam.store.work import ClaimView, Work
 
 
 class LeaseLost(Problem):
-    """Another conductor has the object now: leave everything as it is."""
+    """Another conductor has the object now: leave everything as it is.
+
+    A Problem, for nothing is wrong here: the ledger in memory need not be read anew.
+    """
 
     code, title = "lease_lost", "Another conductor has it"
 

@@ -132,8 +132,8 @@ def _serve(tree: Tree, waiting: list[Claim], now: float) -> tuple[list[str], lis
     admitted, reclaiming = [], []
     for claim in sorted(waiting, key=lambda c: (-c.priority, c.order, c.id)):
         decision = decide(tree, as_request(claim), now)
-        if decision.outcome != "waiting" or claim.id in tree.dirty_claims:
-            claim.reason = decision.reason  # who goes on waiting keeps what is written of him
+        if decision.outcome != "waiting" or claim.reason is None:
+            claim.reason = decision.reason  # who goes on waiting keeps what was said of it
         if decision.outcome == "admitted":
             charge(tree, claim)
             admitted.append(claim.id)

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from sqlalchemy import BindParameter, Connection, bindparam, select, text
+from sqlalchemy import BindParameter, Connection, bindparam, select
 
 from jeroboam.quota.counters import attach
 from jeroboam.quota.policy import Shortage
@@ -80,7 +80,6 @@ _SOME_NODES = select(*NODE_COLUMNS, nodes.c.depth).select_from(_with_limits).whe
 _ALL_NODES = select(*NODE_COLUMNS).select_from(_with_limits).order_by(nodes.c.depth, nodes.c.id)
 _CLAIM = select(*CLAIM_COLUMNS).where(claims.c.id.in_(IDS))
 _ALL_CLAIMS = select(*CLAIM_COLUMNS).order_by(claims.c.age, claims.c.id)
-NOT_ADMITTED = text("quota_claims.state <> 'admitted'")
 """In the words of the index."""
 _RESERVATIONS = select(reservations.c.id, reservations.c.node_id, reservations.c.until, reservations.c.name).order_by(
     reservations.c.id
@@ -134,9 +133,8 @@ def _uncollected() -> Iterator[None]:
 
 
 def nodes_of(tx: Connection, ids: Iterable[str]) -> list[Sequence[Any]]:
-    """These nodes as they are stored, parents first: NODE_COLUMNS and the depth, a row for each resource."""
-    rows = [row for some in chunks(ids) for row in tx.execute(_SOME_NODES, {"ids": some})]
-    return sorted(rows, key=lambda row: (row[-1], row[0]))
+    """These nodes as they are stored, in any order: NODE_COLUMNS and the depth, a row for each resource."""
+    return [row for some in chunks(ids) for row in tx.execute(_SOME_NODES, {"ids": some})]
 
 
 def add_nodes(tree: Tree, rows: Iterable[Sequence[Any]]) -> None:

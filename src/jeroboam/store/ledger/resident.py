@@ -21,7 +21,7 @@ _OPTION = "jeroboam_resident"
 
 
 class Resident:
-    """Thread-safe."""
+    """Thread-safe: lent to one at a time. Who waits for longer than a writer does is told Unavailable."""
 
     def __init__(self) -> None:
         self._turn = threading.Lock()
@@ -82,7 +82,7 @@ class Resident:
         self._touched.add(touched)
 
     def _undone(self, error: BaseException) -> None:
-        """What it saw and did is read again. Whatever else went wrong may have left half a change behind."""
+        """What it saw and did is read again. After anything but a Problem everything is: half a change may be left."""
         if self._loaded or not (isinstance(error, Problem) or isinstance(error.__cause__, Problem)):
             self._books = None
         self._stale.add(self._touched)
