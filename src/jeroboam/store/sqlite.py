@@ -45,6 +45,8 @@ class Sqlite:
         self._engine = _engine(url)
         self._writer = self._engine.execution_options(immediate=True)
         self._turn = threading.Lock()
+        self._kept: Connection | None = None
+        """The writer's, between transactions: at thousands a second the pool's work on each counts."""
         self._version = _Version(path)
 
     @contextmanager
@@ -62,8 +64,14 @@ class Sqlite:
         if not self._turn.acquire(timeout=WRITER_SECONDS):
             raise Unavailable("cannot write to the database: it is busy; try again in some seconds")
         try:
-            with self._writer.connect() as connection, connection.begin():
-                yield connection
+            connection, self._kept = self._kept or self._writer.connect(), None
+            try:
+                with connection.begin():
+                    yield connection
+            except BaseException:
+                connection.close()
+                raise
+            self._kept = connection
         finally:
             self._turn.release()
 
@@ -79,6 +87,8 @@ class Sqlite:
 
     def close(self) -> None:
         self._version.close()
+        if self._kept is not None:
+            self._kept.close()
         self._engine.dispose()
 
 

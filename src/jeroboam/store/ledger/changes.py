@@ -9,13 +9,13 @@ import orjson
 from sqlalchemy import Connection, bindparam, delete, select
 
 from jeroboam.quota.tree import Tree
+from jeroboam.store import driver
 from jeroboam.store.ledger_schema import changes
 
 KEPT = 5000
 """Units of work. Who is further behind reads everything: that takes no longer."""
 EVERYTHING = "null"
 
-# Plain text: each unit of work asks and says this once, and SQLAlchemy's way of building it costs more than it does.
 _NEWEST = "SELECT version, token FROM quota_changes ORDER BY version DESC LIMIT 1"
 _INSERT = {
     "sqlite": "INSERT INTO quota_changes (token, touched) VALUES (?, ?) RETURNING version",
@@ -77,14 +77,14 @@ def note_everything(tx: Connection) -> None:
 
 def _insert(tx: Connection, touched: str) -> Version:
     token = secrets.randbits(53)
-    written = tx.exec_driver_sql(_INSERT[tx.dialect.name], (token, touched))
-    return Version(int(written.scalar_one()), token)
+    ((number,),) = driver.rows(tx, _INSERT[tx.dialect.name], (token, touched))
+    return Version(number, token)
 
 
 def newest(tx: Connection) -> Version:
     """The ledger's version."""
-    row = tx.exec_driver_sql(_NEWEST).first()
-    return NONE if row is None else Version(*row)
+    found = driver.rows(tx, _NEWEST)
+    return Version(*found[0]) if found else NONE
 
 
 def since(tx: Connection, version: Version) -> Touched | None:

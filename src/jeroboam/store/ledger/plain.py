@@ -13,6 +13,7 @@ from sqlalchemy import Connection
 from jeroboam.quota import admission
 from jeroboam.quota.decision import Request
 from jeroboam.quota.tree import Tree
+from jeroboam.store import driver
 from jeroboam.store.ledger import resident
 from jeroboam.store.ledger.changes import Touched
 from jeroboam.store.ledger.codecs import write_amounts
@@ -60,8 +61,8 @@ def _by_function(tx: Connection, asked: Sequence[Asked], now: float) -> list[boo
         _array(write_amounts(request.amounts) for request in many),
         now,
     )
-    verdicts: list[bool] = tx.exec_driver_sql(_ADMIT, values).scalar_one()
-    return verdicts
+    ((verdicts,),) = driver.rows(tx, _ADMIT, values)
+    return list(verdicts)
 
 
 def _array(items: Iterable[str | None]) -> str:
@@ -84,7 +85,6 @@ def _by_engine(tx: Connection, asked: Sequence[Asked], now: float) -> list[bool]
     return verdicts
 
 
-# In SQLite's own words: at thousands of rows a second SQLAlchemy's way of putting in values costs more than they do.
 _COUNT = "UPDATE quota_limits SET used = ?, subtree = ? WHERE node_id = ? AND resource = ?"
 _CLAIM = (
     "INSERT INTO quota_claims (id, node_id, object_id, priority, age, state, reclaimable, shortage, evictions, amounts,"
@@ -102,7 +102,7 @@ def _write(tx: Connection, tree: Tree, admitted: Sequence[Asked], now: float) ->
         claim = tree.claims[one.request.id]
         paid = (claim.shortage.value, write_amounts(claim.amounts), now, now)
         rows.append((claim.id, claim.node_id, one.object_id, claim.priority, claim.order, *paid))
-    tx.exec_driver_sql(_COUNT, counts)
-    tx.exec_driver_sql(_CLAIM, rows)
+    driver.many(tx, _COUNT, counts)
+    driver.many(tx, _CLAIM, rows)
     resident.note(tx, Touched.by(tree))
     tree.forget_changes()
