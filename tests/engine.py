@@ -254,11 +254,18 @@ def alive(pid: int) -> bool:
 
 
 def _remove_cgroups(name: str) -> None:
+    """Once the last processes in them, which were killed a moment ago, are gone."""
     root = Path("/sys/fs/cgroup")
-    for top in (*root.glob(name), *root.glob(f"*/{name}")):
-        for folder in sorted((top, *top.glob("**/")), reverse=True):
-            with contextlib.suppress(OSError):
-                folder.rmdir()
+
+    def gone() -> bool:
+        tops = [*root.glob(name), *root.glob(f"*/{name}")]
+        for top in tops:
+            for folder in sorted((top, *top.glob("**/")), reverse=True):
+                with contextlib.suppress(OSError):
+                    folder.rmdir()
+        return not tops
+
+    wait_until(gone, f"the control groups {name} are gone", _STOP_SECONDS)
 
 
 def _in_network_of(pid: int, act: Callable[[], T]) -> T:
