@@ -44,7 +44,8 @@ def _compare_bytes() -> None:
     """
     texts = (
         "SELECT table_name, column_name, data_type, character_maximum_length FROM information_schema.columns"
-        " WHERE table_schema = current_schema() AND collation_name IS NULL AND data_type IN ('character varying', 'text')"
+        " WHERE table_schema = current_schema() AND collation_name IS DISTINCT FROM 'C'"
+        " AND data_type IN ('character varying', 'text')"
     )
     for table, column, kind, length in op.get_bind().exec_driver_sql(texts).all():
         as_it_is = kind if length is None else f"{kind}({length})"
