@@ -31,6 +31,13 @@ def upgrade() -> None:
     op.execute("ALTER TABLE quota_nodes RENAME COLUMN generation TO revision")
     with op.batch_alter_table("quota_claims") as claims:
         claims.drop_constraint("fk_quota_claims_node_id", type_="foreignkey")
+    op.add_column("quota_limits", sa.Column("in_debt", sa.Boolean(), nullable=False, server_default=sa.false()))
+    op.execute(
+        "UPDATE quota_limits SET in_debt = true WHERE subtree + reserved >"
+        " CASE WHEN hard IS NULL THEN 0 WHEN hard >= 0 THEN hard + borrow END"
+    )
+    few = sa.text("in_debt")
+    op.create_index("ix_quota_limits_in_debt", "quota_limits", ["node_id"], sqlite_where=few, postgresql_where=few)
     few = sa.text("policy IS NOT NULL")
     op.create_index("ix_quota_nodes_ruling", "quota_nodes", ["id"], sqlite_where=few, postgresql_where=few)
     if op.get_bind().dialect.name == "postgresql":
