@@ -4,14 +4,14 @@ from dataclasses import replace
 
 import pytest
 
-from jeroboam.quota.admission import Request, admit_now, decide, settle
+from jeroboam.quota.admission import Request, admit_now, decide, release, settle
 from jeroboam.quota.limits import extend, remove, reserve, set_limits
 from jeroboam.quota.policy import Policy
 from jeroboam.quota.reasons import Help, QuotaConflict, Reason
 from jeroboam.quota.redaction import visible
 from jeroboam.quota.sentences import _HELP, _WHY
 from jeroboam.quota.tree import ROOT, Limit, Tree
-from tests.quota.builders import ask, ask_each, cloud, project
+from tests.quota.builders import ask, ask_each, cloud, project, used
 
 
 def organisation() -> Tree:
@@ -230,6 +230,16 @@ def test_a_reservation_is_not_told_to_wait() -> None:
         reason = reserve(tree, "r", "A", {"u": asked}, 0).reason
         assert reason is not None
         assert {"wait", "mark_reclaimable"}.isdisjoint(h.code for h in reason.helps)
+
+
+def test_the_same_request_again_is_told_how_it_stands() -> None:
+    tree = cloud(u=8)
+    project(tree, "A", u=8)
+    assert ask(tree, "A", "a", 2).outcome == ask(tree, "A", "a", 2).outcome == "admitted"
+    assert used(tree, "A") == (2,)
+    release(tree, "a", 0)
+    again = ask(tree, "A", "a", 2)
+    assert (again.outcome, again.reason and again.reason.code) == ("refused", "claim_ended")
 
 
 def test_one_is_not_several() -> None:
