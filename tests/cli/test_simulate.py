@@ -141,9 +141,7 @@ def test_several_have_to_leave_and_what_ends_is_drawn() -> None:
 def test_a_tree_that_gives_more_than_it_has_is_told_of() -> None:
     done = simulate("tree:\n  name: r\n  hard_limit: {u: 10}\n  children: [{name: a, hard_limit: {u: 50}}]\n")
     assert (done.exit_code, json.loads(done.stdout)["tree"]["free"]) == (0, {"u": -40})
-    assert done.stderr == (
-        "jeroboam: -: line 3: r owns 10 u, and 50 are allocated or reserved below it; taken as it is\n"
-    )
+    assert done.stderr == "jeroboam: -: line 3: r owns 10 u, of which 50 are allocated or reserved: taken as it is\n"
 
 
 def test_figures_are_drawn_whole() -> None:

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from jeroboam.model.quantities import written
 from jeroboam.quota.admission import Request, admit_now, decide, release, settle
 from jeroboam.quota.limits import extend, remove, reserve, set_limits
 from jeroboam.quota.policy import Policy
@@ -240,6 +241,10 @@ def test_the_same_request_again_is_told_how_it_stands() -> None:
     release(tree, "a", 0)
     again = ask(tree, "A", "a", 2)
     assert (again.outcome, again.reason and again.reason.code) == ("refused", "claim_ended")
+
+
+def test_many_vcpus_are_written_out() -> None:
+    assert [written("vcpus", units) for units in (0, 500, 10_000, 1_234_567_500)] == ["0", "0.5", "10", "1234567.5"]
 
 
 def test_one_is_not_several() -> None:

@@ -161,7 +161,7 @@ def test_time_does_not_go_back() -> None:
 def test_an_over_allocated_node_is_told() -> None:
     tree = {**TREE, "hard_limit": {"u": 10}}
     assert Simulation({"tree": tree}).start.notices == [
-        (("tree", "hard_limit", "u"), "org owns 10 u, and 16 are allocated or reserved below it; taken as it is")
+        (("tree", "hard_limit", "u"), "org owns 10 u, of which 16 are allocated or reserved: taken as it is")
     ]
     assert Simulation({"tree": tree, "reading": "additive"}).start.notices == []
     assert Simulation({"tree": TREE}).start.notices == []

@@ -104,12 +104,9 @@ class Start:
         for resource, limit in node.limits.items():
             given = node.allocated.get(resource, 0) + node.reserved.get(resource, 0)
             if 0 <= limit.hard < given:
-                out = self.units.out
-                told = (
-                    f"{node.name} owns {shown(out(resource, limit.hard))} {resource}, and {shown(out(resource, given))}"
-                )
-                place = (*where, "hard_limit", resource)
-                self.notices.append((place, f"{told} are allocated or reserved below it; taken as it is"))
+                owns, gives = (shown(self.units.out(resource, units)) for units in (limit.hard, given))
+                told = f"{node.name} owns {owns} {resource}, of which {gives} are allocated or reserved: taken as it is"
+                self.notices.append(((*where, "hard_limit", resource), told))
 
     def _call(self, name: str, ident: str | None, node_id: str, where: Where) -> None:
         """From now on the node is found by its id, and by its name if no other has it. Without an id its name is it."""
