@@ -8,7 +8,7 @@ from operator import itemgetter
 from jeroboam.quota.counters import change, free, put_limit, taken
 from jeroboam.quota.decision import Request
 from jeroboam.quota.policy import Shortage
-from jeroboam.quota.reasons import Help
+from jeroboam.quota.reasons import Help, Reason
 from jeroboam.quota.tree import NOTHING, Limit, Node, Tree
 from jeroboam.quota.trial import Short, Trial, pledged
 
@@ -65,6 +65,28 @@ def when_not_owned(tree: Tree, request: Request, lack: Lack, possible: Possible)
     if limit is not None:
         found.append(limit)
     return tuple(found)
+
+
+def for_growth(tree: Tree, request: Request, reason: Reason) -> tuple[Help, ...]:
+    """Of what helps a request, what helps a claim to grow by it: that takes from nobody, and does not wait."""
+    return tuple(h for h in reason.helps if h.code != "wait" and _fits_after(tree, request, reason, h))
+
+
+def _fits_after(tree: Tree, request: Request, reason: Reason, help_: Help) -> bool:
+    node, resource, figures = tree.nodes[request.node_id], reason.resource or "", help_.figures
+    if help_.code == "smaller":
+        return _fits(pledged(tree), _smaller(request, resource, figures["available"]), node)
+    if help_.code == "release":
+        trial = pledged(tree)
+        trial.add(node, {resource: figures["missing"]}, -1)
+        return _fits(trial, request, node)
+    if help_.code in ("raise_hard_limit", "raise_borrow_limit"):
+        short = tree.nodes[reason.node or ""]
+        word = "hard" if help_.code == "raise_hard_limit" else "borrow"
+        more = replace(short.limit(resource), **{word: figures[f"{word}_limit"]})
+        with rehearsed(tree, short, resource, more):
+            return _fits(pledged(tree), request, node)
+    return True
 
 
 def _smaller(request: Request, resource: str, amount: int) -> Request:
