@@ -59,7 +59,7 @@ def test_a_difference_is_shown_and_stays_until_it_is_repaired(data: Path) -> Non
     row = {"node": "team1", "node_id": "team1", "resource": "containers", "counter": "used"}
     assert json.loads(verify(data, "-f", "json").stdout) == [{**row, "stored": 5, "should_be": 3}]
     mended = verify(data, "--repair")
-    assert (mended.exit_code, "team1" in mended.stdout, "repaired 1 counters" in mended.stderr) == (0, True, True)
+    assert (mended.exit_code, "team1" in mended.stdout, "repaired 1 counter;" in mended.stderr) == (0, True, True)
     assert (verify(data).exit_code, verify(data).output) == (0, WELL)
     database = Database(f"sqlite:///{data}/jeroboam.sqlite")
     with database.read() as tx:

@@ -26,7 +26,8 @@ def verify(settings: Settings, repair: bool, form: str) -> bool:
             with db.write() as tx:  # anew: a server may have gone on meanwhile
                 mended = ledger.repair(tx, MENDER, time.time())
             if mended:
-                print(f"repaired {len(mended)} counters; the audit has what they were", file=sys.stderr)
+                counters = "1 counter" if len(mended) == 1 else f"{len(mended)} counters"
+                print(f"repaired {counters}; the audit has what they were", file=sys.stderr)
             found = []
         with db.read() as tx:
             others = [] if found else ledger.verify(tx)
