@@ -11,12 +11,16 @@ import pytest
 from sqlalchemy import URL, Connection, make_url, text
 
 from jeroboam.model.errors import Unavailable
-from jeroboam.store import events, following, postgres
+from jeroboam.quota.decision import Request
+from jeroboam.store import events, following, ledger, postgres
+from jeroboam.store.admissions import Admissions
 from jeroboam.store.database import Database
+from jeroboam.store.ledger import Asked
 from jeroboam.store.server import unhurried
 from tests import postgres as servers
 from tests.engine import wait_until
 from tests.store.build import an_event
+from tests.store.cloud import a_cloud
 
 
 @pytest.fixture
@@ -98,6 +102,25 @@ def test_nobody_notices_a_restart_of_the_server_between_transactions(lonely_serv
     db.close()
 
 
+def test_nobody_who_admits_notices_it_either(lonely_server: Path) -> None:
+    """Their connection is kept, and its BEGIN goes with what they ask."""
+    db = Database(servers.url_of(lonely_server).render_as_string(hide_password=False))
+    db.migrate()
+    with db.write() as tx:
+        a_cloud(tx)
+    admissions = Admissions(db)
+    for number in range(4):
+        asked = Asked(Request(f"c{number}", "team1", {"containers": 1}), "")
+        assert admissions.submit(asked, 1.0, lambda _, decision: decision.outcome) == "admitted"
+        if number % 2:
+            servers.stop(lonely_server, signal.SIGINT)
+            servers.start(lonely_server)
+    with db.read() as tx:
+        assert ledger.verify(tx) == []
+        assert ledger.tree(tx).nodes["org"].subtree == {"containers": 4}
+    db.close()
+
+
 def test_a_server_that_says_nothing_any_more_is_noticed(db: Database) -> None:
     """The settings of the connection: no test cuts a wire."""
     with db.read() as tx:
@@ -130,7 +153,9 @@ def test_text_is_compared_by_its_bytes_whatever_the_databases_language(db: Datab
 
 def test_a_writer_waits_for_those_who_admit_and_they_wait_for_nobody_of_their_kind(db: Database) -> None:
     order: list[str] = []
-    with db.admit(), db.admit():
+    with db.admit() as one, db.admit() as two:
+        for tx in (one, two):
+            tx.execute(text("SELECT 1"))  # what comes first begins it
         writer = threading.Thread(target=_write, args=(db, order))
         writer.start()
         writer.join(0.2)

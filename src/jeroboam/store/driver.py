@@ -11,10 +11,16 @@ from typing import Any
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
+LATE = "jeroboam_late"
+"""The option of a connection whose BEGIN goes with its first statement: called as `rows` is, it sees to that."""
+
 
 def rows(tx: Connection, statement: str, values: Sequence[Any] = ()) -> list[Sequence[Any]]:
     """All that `statement` gives, in the driver's own words for values (? or %s). Raises DBAPIError."""
+    late = tx.get_execution_options().get(LATE)
     with _wrapped(tx, statement) as driver:
+        if late is not None:
+            return list(late(tx, statement, values))
         found: list[Sequence[Any]] = driver.execute(statement, values).fetchall()
         return found
 
