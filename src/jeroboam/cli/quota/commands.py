@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from jeroboam.cli import options
-from jeroboam.cli.errors import FAILED, USAGE, sentences
+from jeroboam.cli.errors import FAILED, UNCHECKED, USAGE, sentences
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -68,14 +68,14 @@ def verify(
 
     It may run beside the server. --repair sets the counters right in one transaction, with an entry in the audit.
 
-    Exit status: 0 all is well, or is well now; 1 something differs.
+    Exit status: 0 all is well, or is well now; 1 something differs; 2 it could not be found out.
 
     \b
       jeroboam quota verify
       jeroboam quota verify --repair
       jeroboam quota verify -f json
     """
-    with sentences():
+    with sentences(UNCHECKED):
         from jeroboam.cli.quota.verify import verify as check
 
         if not check(options.settings_from(data, database=database), repair, form):
