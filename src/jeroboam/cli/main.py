@@ -106,9 +106,9 @@ def down(data: options.Data = None) -> None:
 
 @app.command()
 def status(data: options.Data = None, form: options.Format = "table") -> None:
-    """Show whether it runs, where, since when, and whether its parts answer.
+    """Show whether it runs, where, since when, and whether its parts answer: API, Keystone, database, engine.
 
-    Exit status: 0 running and healthy, 1 otherwise.
+    Exit status: 0 it runs, API and Keystone answer; 1 otherwise. An engine that is away is shown, and waited for.
     """
     from jeroboam.cli.status import status as show
     from jeroboam.settings import default_data
