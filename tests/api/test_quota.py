@@ -176,6 +176,8 @@ def test_reservations_are_made_drawn_extended_and_released(cloud: Cloud, org: Or
     assert manager.ask("PATCH", f"{path}/{body['id']}", {"until": "2020-01-01"}).status_code == 400
     extended = manager.ask("PATCH", f"{path}/{body['id']}", {"until": "2999-01-01T00:00:00Z"})
     assert extended.json()["until"] == "2999-01-01T00:00:00+00:00"
+    entry = manager.ask("GET", "/quota/v1/audit").json()["entries"][0]
+    assert (entry["before"]["until"], entry["after"]["until"]) == (None, "2999-01-01T00:00:00+00:00")
     short = org.team1.ask("POST", "/quota/v1/dry-run", {"amounts": {"containers": 15}, "shortage": "refuse"}).json()
     (back,) = [h for h in short["reason"]["helps"] if h["code"] == "wait_until"]
     assert (back["figures"], back["at"]) == ({"units": 1}, "2999-01-01T00:00:00+00:00")

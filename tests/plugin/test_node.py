@@ -69,7 +69,7 @@ def test_the_audit_reads_as_sentences(cloud: Cloud) -> None:
 @pytest.mark.parametrize(
     ("line", "cloud_name", "sentence"),
     [
-        ("quota node set nodes-a --hard containers=9", "nodes-a", "ask a manager of your project"),
+        ("quota node set nodes-a --hard containers=9", "nodes-a", "ask a manager of a project or domain above it"),
         ("quota node show nodes-a", "nodes-b", "cannot find a node 'nodes-a'"),
         ("quota node show no-such-project", "jeroboam-admin", "cannot find a node 'no-such-project'"),
         ("quota node show a/../b?c#d", "nodes", "cannot find"),
