@@ -145,9 +145,12 @@ class TreeQuery(Body):
     root: NodeId = "self"
 
 
-class NodeQuery(Body):
-    node: NodeId = "self"
+class BelowQuery(Body):
     below: QueryFlag = False
+
+
+class NodeQuery(BelowQuery):
+    node: NodeId = "self"
 
 
 class ClaimsQuery(NodeQuery):

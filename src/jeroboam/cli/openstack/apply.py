@@ -27,7 +27,7 @@ class ApplyTree(Lister):
     EXAMPLES = """\
   openstack quota tree apply tree.yaml --dry-run
   openstack quota tree apply tree.yaml
-  openstack quota tree export org | sed 's/weight: 1/weight: 2/' | openstack quota tree apply -
+  openstack quota tree export org | sed 's/containers: 8/containers: 6/' | openstack quota tree apply -
 
 The file:
   name: org
