@@ -68,7 +68,9 @@ def test_it_is_applied_and_exported_as_it_was_written(cloud: Cloud, file: Path) 
 
 def test_an_export_applies_to_nothing_new(cloud: Cloud, tmp_path: Path) -> None:
     file = tmp_path / "export.yaml"
-    file.write_text(cloud.openstack("quota tree export", cloud="apply").out)
+    export = cloud.openstack("quota tree export", cloud="apply").out
+    assert export.startswith("# Not in here, though it bounds apply: cloud (")
+    file.write_text(export)
     assert cloud.openstack("quota tree apply -f json", str(file), cloud="apply").json() == []
 
 

@@ -27,6 +27,23 @@ app = typer.Typer(
       jeroboam down                   stop; containers go on running
     """,
 )
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version as installed
+
+        typer.echo(f"jeroboam {installed('jeroboam')}")
+        raise typer.Exit
+
+
+@app.callback()
+def main(
+    _: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")] = False,
+) -> None:
+    pass
+
+
 app.add_typer(quota.app, name="quota")
 
 db = typer.Typer(no_args_is_help=True, help="The database: where everything is remembered.")

@@ -45,6 +45,9 @@ def simulate(
       jeroboam quota simulate plan.yaml --pretty
       openstack quota tree export | sed 's/^/  /; 1i tree:' | jeroboam quota simulate -
 
+    An export has limits alone: nothing is in use there, and what bounds its top from above is missing. Write claims
+    beside the tree, and limits at its top for what is unlimited there.
+
     Exit status: 0 whatever the outcomes, 2 if FILE cannot be read or is not of this form.
     """
     from jeroboam.cli.quota.simulate import Unusable

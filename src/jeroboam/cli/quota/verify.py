@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 
+from jeroboam.cli.db import must_exist
 from jeroboam.cli.errors import Refused
 from jeroboam.cli.tables import show
 from jeroboam.cli.words import count
@@ -76,12 +77,7 @@ def _readable(where: str) -> Iterator[None]:
 @contextlib.contextmanager
 def _database(settings: Settings) -> Iterator[Database]:
     """The database of the data folder as it is: none is made, none is brought to this version."""
-    file = settings.database_file
-    if file is not None and not file.is_file():
-        raise Refused(
-            f"cannot verify the quota: there is no database {file}; give its folder with --data, "
-            "or the database with --database"
-        )
+    must_exist(settings, "verify the quota")
     db = Database(settings.database_url)
     try:
         with db.read() as tx:
