@@ -86,7 +86,7 @@ def test_an_object_without_its_claim_is_named_and_what_cures_it(data: Path) -> N
     )
     told = verify(data)
     assert told.exit_code == 1
-    assert "container 'web' (34f4) of project team1 has no claim" in told.stderr
+    assert "container 'web' (34f4) of project 'team1' has no claim" in told.stderr
     assert "delete it, or restore a backup" in told.stderr
 
 

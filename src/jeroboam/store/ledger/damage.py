@@ -55,7 +55,7 @@ def damaged(tx: Connection) -> list[str]:
 def strays(tx: Connection) -> list[str]:
     """A sentence for each object whose claim is gone, and for each claim whose object is."""
     unpaid = [
-        f"{row.kind} {row.name!r} ({row.id}) of project {row.project or row.project_id} has no claim, so that "
+        f"{row.kind} {row.name!r} ({row.id}) of project {(row.project or row.project_id)!r} has no claim, so that "
         "nothing is counted for it: delete it, or restore a backup"
         for row in tx.execute(_UNPAID)
     ]
@@ -68,7 +68,7 @@ def strays(tx: Connection) -> list[str]:
 
 
 def _called(row: Any) -> str:
-    whose = f"project {row.project or row.node_id!r}"
+    whose = f"project {(row.project or row.node_id)!r}"
     if row.name is not None:
         return f"claim {row.id} of {whose} for {row.kind} {row.name!r} ({row.object_id})"
     return f"claim {row.id} of {whose}" + (f" for object {row.object_id}" if row.object_id else "")
