@@ -136,7 +136,7 @@ def test_a_quota_refusal_says_which_figures_and_what_helps(cloud: Cloud) -> None
     answer = user.ask("POST", ROUTE, {"image": IMAGE, "name": "two"})
     body = answer.json()
     assert answer.status_code == 403
-    assert body["detail"].startswith("cannot create container two: cannot admit 1 containers")
+    assert body["detail"].startswith("cannot create container two: cannot admit 1 container")
     assert body["data"]["resource"] == "containers"
     assert body["data"]["figures"]["ceiling"] == 1
     assert body["data"]["node"] == user.project_id

@@ -198,7 +198,7 @@ def test_reservations_are_made_drawn_extended_and_released(cloud: Cloud, org: Or
     short = org.team1.ask("POST", "/quota/v1/dry-run", {"amounts": {"containers": 15}, "shortage": "refuse"}).json()
     (back,) = [h for h in short["reason"]["helps"] if h["code"] == "wait_until"]
     assert (back["figures"], back["at"]) == ({"units": 1}, "2999-01-01T00:00:00+00:00")
-    assert "1 of your units come back by 2999-01-01T00:00:00+00:00" in short["reason"]["sentence"]
+    assert "1 of your units comes back by 2999-01-01T00:00:00+00:00" in short["reason"]["sentence"]
     assert manager.ask("DELETE", f"{path}/{body['id']}").status_code == 204
     assert manager.ask("GET", path).json() == {"reservations": []}
     assert manager.ask("DELETE", f"{path}/{body['id']}").status_code == 404

@@ -67,7 +67,7 @@ def _tar() -> bytes:
 
 def test_the_client_shows_the_sentence(cloud: Cloud) -> None:
     user = cloud.tenant(containers=0, vcpus=1000, memory=1000)
-    with pytest.raises(zun.Forbidden, match=r"cannot create container web: cannot admit 1 containers.*HTTP 403"):
+    with pytest.raises(zun.Forbidden, match=r"cannot create container web: cannot admit 1 container.*HTTP 403"):
         client(user).containers.create(image=IMAGE, name="web")
     with pytest.raises(zun.BadRequest, match="the hint 'colour'"):
         client(user).containers.create(image=IMAGE, hints={"colour": "red"})

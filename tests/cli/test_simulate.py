@@ -119,10 +119,34 @@ def test_victims_and_deadlines_are_drawn() -> None:
     lines = simulate(tree + claims + steps, "--pretty").stdout.splitlines()
     assert lines[:4] == [
         "step 1, claim: x reclaiming, b5 has to leave by second 9",
-        "step 2, advance: time passes",
+        "step 2, advance: time passes to second 9",
         "                 then evicted: b5",
         "                 then admitted: x",
     ]
+
+
+def test_several_have_to_leave_and_what_ends_is_drawn() -> None:
+    children = "children: [{name: a, hard_limit: {u: 4}}, {name: b, hard_limit: {u: 1}, policy: {grace_seconds: 9}}]"
+    tree = f"tree: {{name: r, hard_limit: {{u: 5}}, {children}}}\n"
+    claims = "claims: [{project: b, id: b, count: 5, amount: {u: 1}}]\n"
+    steps = "steps: [{reserve: {project: a, id: x, amount: {u: 2}, until: 1e6}}, {advance: {seconds: 1234567}}]\n"
+    assert simulate(tree + claims + steps, "--pretty").stdout.splitlines()[:4] == [
+        "step 1, reserve: x reclaiming, b5, b4 have to leave by second 9",
+        "step 2, advance: time passes to second 1234567",
+        "                 then ended: x",
+        "                 then evicted: b4, b5",
+    ]
+
+
+def test_a_tree_that_gives_more_than_it_has_is_told_of() -> None:
+    done = simulate("tree:\n  name: r\n  hard_limit: {u: 10}\n  children: [{name: a, hard_limit: {u: 50}}]\n")
+    assert (done.exit_code, json.loads(done.stdout)["tree"]["free"]) == (0, {"u": -40})
+    assert done.stderr == "jeroboam: -: line 3: r owns 10 u, of which 50 are allocated or reserved: taken as it is\n"
+
+
+def test_figures_are_drawn_whole() -> None:
+    drawn = simulate(TREE.replace("5", "999999999999999999"), "--pretty").stdout
+    assert "999999999999999999" in drawn
 
 
 @pytest.mark.parametrize(
@@ -134,11 +158,16 @@ def test_victims_and_deadlines_are_drawn() -> None:
         (TREE + "steps:\n- claim:\n    project: r\n    id: a\n    amont: {u: 1}\n", 6, "amont is not known here"),
         (TREE + "tree: {name: s}\n", 2, "'tree' stands here twice"),
         (TREE + "steps: {}\n", 2, "steps should be a list"),
-        (TREE + "steps:\n- claim: {project: r, amount: {u: 1}}\n", 3, "steps.0.claim.id should be a name"),
+        (TREE + "steps:\n- claim: {project: r, amount: {u: 1}}\n", 3, "steps.1.claim.id should be a name"),
         (TREE + "steps:\n- claim: {project: r, id: a, amount: {u: 1}, count: 1.5}\n", 3, "a whole number from 1"),
+        (
+            TREE + "steps:\n" + "- claim: {project: r, id: a, amount: {u: 1}}\n" * 2,
+            4,
+            "steps.2.claim.id a is there already",
+        ),
         (TREE + "steps:\n- set: {project: r, force: 'true'}\n", 3, "force should be true or false"),
         (TREE + "steps:\n- {release: {id: a}, cancel: {id: b}}\n", 3, "exactly one action"),
-        (TREE + "steps:\n- release: {id: [a, {}]}\n", 3, "steps.0.release.id.1 should be a name"),
+        (TREE + "steps:\n- release: {id: [a, {}]}\n", 3, "steps.1.release.id.2 should be a name"),
         ("tree:\n  name: r\n  policy:\n    reclaim: some\n", 4, "tree.policy.reclaim should be one of any,"),
         ("tree:\n  name: r\n  hard_limit:\n    u: .nan\n", 4, "tree.hard_limit.u should be a number"),
         ("tree:\n  name: r\n  hard_limit:\n    u: 9223372036854775808\n", 4, "should be a number of at most 18"),

@@ -47,6 +47,19 @@ def test_all_is_well(data: Path) -> None:
     assert verify(data, "-f", "json").stdout == "[]\n"
 
 
+def test_a_repair_of_nothing_has_those_read_again_who_have_it_in_memory(data: Path) -> None:
+    database = Database(f"sqlite:///{data}/jeroboam.sqlite")
+    versions = []
+    for options in ((), ("--repair",)):
+        with database.read() as tx:
+            versions.append(ledger.version(tx))
+        assert verify(data, *options).exit_code == 0
+    with database.read() as tx:
+        versions.append(ledger.version(tx))
+    database.close()
+    assert (versions[0] == versions[1], versions[1] == versions[2]) == (True, False)
+
+
 def test_a_difference_is_shown_and_stays_until_it_is_repaired(data: Path) -> None:
     execute(data, "UPDATE quota_limits SET used = 5 WHERE node_id = 'team1'")
     for _ in range(2):

@@ -7,7 +7,7 @@ from fractions import Fraction
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jeroboam.quota.admission import Request, admit_now, decide, resize
+from jeroboam.quota.admission import Request, admit_now, decide, release, resize
 from jeroboam.quota.invariants import check
 from jeroboam.quota.limits import LimitChange, add_node, set_limits
 from jeroboam.quota.reasons import Help, QuotaConflict, Reason
@@ -48,6 +48,7 @@ def outcome_after(tree: Tree, request: Request, reason: Reason, help_: Help) -> 
         request = replace(request, reclaimable=True)
     elif help_.code == "wait":
         request = replace(request, shortage="wait")
+        assert decide(emptied(tree), request, 0).outcome == "admitted"
     elif help_.code == "release":
         give_back(tree, request.node_id, resource, figures["missing"])
     elif help_.code == "raise_borrow_limit":
@@ -56,6 +57,13 @@ def outcome_after(tree: Tree, request: Request, reason: Reason, help_: Help) -> 
         assert help_.code == "raise_hard_limit"
         set_limits(tree, reason.node or "", {resource: LimitChange(hard=figures["hard_limit"])})
     return decide(tree, request, 0).outcome
+
+
+def emptied(tree: Tree) -> Tree:
+    tree = deepcopy(tree)
+    for claim in list(tree.claims.values()):
+        release(tree, claim.id, 0)
+    return tree
 
 
 def give_back(tree: Tree, node_id: str, resource: str, missing: int) -> None:
@@ -91,6 +99,8 @@ def test_every_help_helps(
         for help_ in reason.helps if reason else ():
             accepted = ACCEPTED | ({"waiting"} if help_.code == "wait" else set())
             assert outcome_after(tree, request, reason or Reason(""), help_) in accepted, (request, help_)
+        if reason is not None and "wait" not in [h.code for h in reason.helps] and reason.code != "not_reclaimable":
+            assert decide(emptied(tree), request, 0).outcome == "refused", request
 
 
 def test_raising_a_limit_is_not_proposed_where_nobody_would_leave() -> None:

@@ -138,7 +138,12 @@ class Histories(RuleBasedStateMachine):
                     return False
                 if at.id == request.node_id and at.children:
                     return False
-        return all(self.reclaimable_above_own(resource) for resource in request.amounts)
+        return all(self.reclaimable_above_own(r) and not self.may_spare(r) for r in request.amounts)
+
+    def may_spare(self, resource: str) -> bool:
+        """A claim of several units may straddle what its node owns, and `undershoot: forbid` spares it then."""
+        large = (c for c in self.tree.claims.values() if c.amounts.get(resource, 0) > 1)
+        return any(self.tree.nodes[c.node_id].rules().undershoot is Undershoot.FORBID for c in large)
 
     def reclaimable_above_own(self, resource: str) -> bool:
         """No node holds unreclaimable work above its own: forced changes of limits could have brought that about."""

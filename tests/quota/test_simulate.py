@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from jeroboam.quota.forms import BadForm
-from jeroboam.quota.simulator.simulate import simulate
+from jeroboam.quota.simulator.simulate import Simulation, simulate
 
 TREE = {
     "name": "org",
@@ -116,6 +116,105 @@ def test_a_bad_file_is_refused_with_the_place(document: Any, where: tuple[str | 
     assert str(refused.value) == refused.value.problem
 
 
+ONE = {"project": "T1", "id": "a", "amount": {"u": 1}}
+
+
+@pytest.mark.parametrize(
+    "steps",
+    [
+        [{"claim": ONE}, {"claim": ONE}],
+        [{"claim": ONE}, {"release": {"id": "a"}}, {"claim": {**ONE, "project": "T2"}}],
+        [{"claim": {**ONE, "amount": {"u": 99}}}, {"claim": ONE}],
+        [{"reserve": ONE}, {"claim": ONE}],
+        [{"claim": ONE}, {"reserve": ONE}],
+        [{"reserve": ONE}, {"reserve": {**ONE, "amount": {"u": 2}}}],
+        [{"claim": {**ONE, "count": 2}}, {"claim": {**ONE, "id": "a2"}}],
+    ],
+)
+def test_an_id_stands_for_one_thing(steps: list[dict[str, Any]]) -> None:
+    (kind,) = steps[-1]
+    with pytest.raises(BadForm, match=rf"steps\.{len(steps)}\.{kind}\.id \w+ is there already") as refused:
+        simulate({"tree": TREE, "steps": steps})
+    assert refused.value.where == ("steps", len(steps) - 1, kind, "id")
+
+
+def test_an_id_of_the_start_is_taken() -> None:
+    for ident in ("a", "T1:reserved"):
+        with pytest.raises(BadForm, match=f"{ident} is there already"):
+            simulate({"tree": RESERVED, "claims": [ONE], "steps": [{"claim": {**ONE, "id": ident}}]})
+
+
+@pytest.mark.parametrize("step", [{"claim": {**ONE, "amount": {}}}, {"reserve": {**ONE, "amount": {}}}])
+def test_nothing_is_not_asked_for(step: dict[str, Any]) -> None:
+    with pytest.raises(BadForm, match="amount should name a resource"):
+        simulate({"tree": TREE, "steps": [step]})
+
+
+def test_time_does_not_go_back() -> None:
+    first, second = {"claim": {**ONE, "at": 10}}, {"claim": {**ONE, "id": "b", "at": 5}}
+    with pytest.raises(BadForm, match=r"steps\.2\.claim\.at is over: it is second 10 already"):
+        simulate({"tree": TREE, "steps": [first, second]})
+    second["claim"]["at"] = -5  # an age
+    assert simulate({"tree": TREE, "steps": [first, second]})["claims"] == {"a": "admitted", "b": "admitted"}
+
+
+def test_an_over_allocated_node_is_told() -> None:
+    tree = {**TREE, "hard_limit": {"u": 10}}
+    assert Simulation({"tree": tree}).start.notices == [
+        (("tree", "hard_limit", "u"), "org owns 10 u, of which 16 are allocated or reserved: taken as it is")
+    ]
+    assert Simulation({"tree": tree, "reading": "additive"}).start.notices == []
+    assert Simulation({"tree": TREE}).start.notices == []
+
+
+def test_reservations_that_end_are_told_and_are_gone() -> None:
+    steps = [
+        {"reserve": {**ONE, "id": "late", "until": 30}},
+        {"reserve": {**ONE, "id": "soon", "until": 20}},
+        {"advance": {"seconds": 10}},
+        {"advance": {"seconds": 30}},
+        {"release": {"id": "late"}},
+        {"extend": {"id": "late", "until": 90}},
+        {"reserve": {**ONE, "id": "mine", "until": 90}},
+        {"release": {"id": "mine"}},
+        {"release": {"id": "mine"}},
+    ]
+    simulation = Simulation({"tree": TREE, "steps": steps})
+    told = simulation.run()["steps"]
+    assert [step.get("ended") for step in told] == [None, None, None, ["soon", "late"], *[None] * 5]
+    assert [r["outcome"] for step in told[4:] for r in step["results"]] == [
+        *("refused", "refused"),
+        *("admitted", "released", "released"),
+    ]
+    assert told[4]["results"][0]["reason"]["sentence"] == "cannot find the reservation late"
+    assert simulation.clock == [0, 0, 10, *[40] * 6]
+
+
+def test_whole_numbers_come_back_exactly() -> None:
+    most = 999_999_999_999_999_999
+    tree = {"name": "T1", "hard_limit": {"u": most}}
+    steps = [{"claim": {**ONE, "amount": {"u": most - 1}}}, {"claim": {**ONE, "id": "b", "amount": {"u": 2}}}]
+    answer = simulate({"tree": tree, "steps": steps})
+    assert answer["tree"]["used"] == {"u": most - 1}
+    assert (
+        "holds 999999999999999998 of the 999999999999999999" in answer["steps"][1]["results"][0]["reason"]["sentence"]
+    )
+
+
+def test_a_limit_to_raise_is_written_in_the_additive_reading_as_the_file_writes_it() -> None:
+    """m's 2 are beside its child's 4; with 3 more it has the 9 that are asked for."""
+    inner = {"name": "m", "hard_limit": {"u": 2}, "borrow_limit": {"u": 0}}
+    inner["children"] = [{"name": "T1", "hard_limit": {"u": 4}}]
+    document = {"reading": "additive", "tree": {"name": "org", "hard_limit": {"u": 4}, "children": [inner]}}
+    asked = {"claim": {**ONE, "amount": {"u": 9}}}
+    reason = simulate({**document, "steps": [asked]})["steps"][0]["results"][0]["reason"]
+    (limit,) = [h["figures"]["hard_limit"] for h in reason["helps"] if h["code"] == "raise_hard_limit"]
+    assert limit == 5
+    assert "org has 4 free: its manager can raise the hard_limit of m to 5" in reason["sentence"]
+    raised = {"set": {"project": "m", "hard_limit": {"u": limit}}}
+    assert simulate({**document, "steps": [raised, asked]})["claims"] == {"a": "admitted"}
+
+
 def test_a_file_that_is_nested_too_deeply_is_refused() -> None:
     tree: dict[str, Any] = {"name": "n"}
     for depth in range(2000):
@@ -216,9 +315,9 @@ def test_projects_of_one_name_are_told_apart_by_their_ids() -> None:
 @pytest.mark.parametrize(
     ("further", "claim", "because"),
     [
-        ({"name": "x", "id": "1f"}, "1f", "tree.children.3.id 1f is there already"),
-        ({"name": "dev"}, "1f", "tree.children.3.name dev is there already"),
-        ({"name": "x"}, "dev", "claims.0.project is the name of several projects: dev; write an id"),
+        ({"name": "x", "id": "1f"}, "1f", "tree.children.4.id 1f is there already"),
+        ({"name": "dev"}, "1f", "tree.children.4.name dev is there already"),
+        ({"name": "x"}, "dev", "claims.1.project is the name of several projects: dev; write an id"),
     ],
 )
 def test_a_name_that_is_nobodys_own_is_refused(further: dict[str, Any], claim: str, because: str) -> None:

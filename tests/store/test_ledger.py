@@ -132,7 +132,7 @@ def test_the_queue_is_served_by_priority_then_age(db: Database) -> None:
         young, _ = ask(tx, "team1", shortage="wait")
         urgent, _ = ask(tx, "team1", shortage="wait", priority=60)
         assert decision.outcome == "waiting"
-        assert ledger.claim(tx, old).reason.startswith("cannot admit 1 containers: team1 holds 2 of the 2")
+        assert ledger.claim(tx, old).reason.startswith("cannot admit 1 container: team1 holds 2 of the 2")
         states = []
         for ident in [*held, urgent]:
             ledger.release(tx, ident, 2.0)

@@ -118,6 +118,16 @@ def _append_and_crash(tx: Connection, server: Path) -> None:
     servers.stop(server, signal.SIGQUIT)
 
 
+def test_text_is_compared_by_its_bytes_whatever_the_databases_language(db: Database) -> None:
+    """As on SQLite and in Python: every migration sees to its columns."""
+    others = (
+        "SELECT table_name, column_name FROM information_schema.columns WHERE table_schema = current_schema()"
+        " AND data_type IN ('character varying', 'text') AND collation_name IS DISTINCT FROM 'C'"
+    )
+    with db.read() as tx:
+        assert tx.execute(text(others)).all() == []
+
+
 def test_a_writer_waits_for_those_who_admit_and_they_wait_for_nobody_of_their_kind(db: Database) -> None:
     order: list[str] = []
     with db.admit(), db.admit():

@@ -12,6 +12,7 @@ from sqlalchemy import Connection, select, text, update
 from sqlalchemy.exc import DatabaseError
 
 from jeroboam.model.errors import Conflict
+from jeroboam.quota.counters import debt
 from jeroboam.quota.decision import Request
 from jeroboam.quota.reasons import QuotaConflict
 from jeroboam.quota.sample import sample
@@ -21,6 +22,7 @@ from jeroboam.store.database import Database
 from jeroboam.store.ledger import Asked, changes, load, resident
 from jeroboam.store.ledger.changes import Touched
 from jeroboam.store.ledger_schema import changes as changes_table
+from jeroboam.store.ledger_schema import limits
 from jeroboam.store.migrations import METADATA
 from jeroboam.store.schema import installation
 from tests.store.cloud import ADMIN, a_cloud, ask, ask_many
@@ -53,6 +55,8 @@ def two(url: str) -> Iterator[Two]:
 
 def agree(tx: Connection) -> None:
     books, stored = resident.books(tx), load.whole(tx)
+    for node_id, resource, in_debt in tx.execute(select(limits.c.node_id, limits.c.resource, limits.c.in_debt)):
+        assert in_debt == (debt(stored.tree.nodes[node_id], resource) > 0)
     assert state(books.tree) == state(stored.tree)
     assert {k: v for k, v in books.objects.items() if v} == {k: v for k, v in stored.objects.items() if v}
     assert books.tree.claims.keys() == stored.tree.claims.keys()

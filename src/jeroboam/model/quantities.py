@@ -49,10 +49,18 @@ def parse_vcpus(text: str, *, exact: bool = False) -> int:
 def written(resource: str, units: int) -> str:
     """A quantity as people write it: vcpus whole or with a point, memory in MiB."""
     if resource == VCPUS:
-        return f"{units / 1000:g}"
+        return f"{(Decimal(units) / 1000).normalize():f}"
     if resource == MEMORY:
         return f"{units} MiB"
     return str(units)
+
+
+_ONE = {"containers": "container", "vcpus": "vcpu", "gpus": "gpu", "volumes": "volume", "clusters": "cluster"}
+
+
+def thing(resource: str, amount: str | None) -> str:
+    """What is counted, behind an amount as it is written: 1 container, 2 containers."""
+    return _ONE.get(resource, resource) if amount == "1" else resource
 
 
 def _whole(value: Decimal, what: str, most: str, unit: str | None) -> int:

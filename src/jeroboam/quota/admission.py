@@ -10,6 +10,7 @@ from jeroboam.quota import explain
 from jeroboam.quota.charging import adjust, charge, close_reclaim, credit, open_reclaim, put
 from jeroboam.quota.deciding import decide, fits
 from jeroboam.quota.decision import ADMITTED, NOTHING_FOLLOWS, Decision, Request, Settled
+from jeroboam.quota.helps import for_growth
 from jeroboam.quota.policy import Effective, Shortage
 from jeroboam.quota.reasons import Help, Reason
 from jeroboam.quota.settling import as_request, end_reservation, settle
@@ -199,12 +200,17 @@ def resize(tree: Tree, claim_id: str, amounts: dict[str, int], now: float) -> De
         asked = Request(claim.id, claim.node_id, grows, claim.priority, Shortage.REFUSE, drawn, claim.reclaimable)
         decision = decide(tree, asked, now)
         if decision.outcome != "admitted":
+            reason = _no_growth(tree, asked, decision.reason)
             adjust(tree, claim, {r: -d for r, d in shrinks.items()})
-            reason = decision.reason or Reason(
-                "needs_reclaim", claim.node_id, rule="growth takes from nobody", helps=(Help("ask_separately"),)
-            )
             return Decision("refused", reason=reason)
         adjust(tree, claim, grows)
     if shrinks:
         settle(tree, now)
     return ADMITTED
+
+
+def _no_growth(tree: Tree, asked: Request, reason: Reason | None) -> Reason:
+    if reason is not None:
+        return replace(reason, helps=for_growth(tree, asked, reason))
+    helps = (Help("ask_separately"),)
+    return Reason("needs_reclaim", asked.node_id, rule="growth takes from nobody", helps=helps)

@@ -57,7 +57,8 @@ def _decide_whole(tree: Tree, request: Request, node: Node, rules: Effective, no
     search = _search(tree, request, future, shorts)
     victims = _victims(search, shorts)
     if victims is None:
-        return _short(request, rules, explain.refusal(tree, request, present, shorts, search.unfair, possible))
+        left = search.unmet or shorts
+        return _short(request, rules, explain.refusal(tree, request, present, left, search.unfair, possible))
     return _entitled(tree, request, node, victims, search.rule() or Ground.LEFT_OVER.value, firm, now)
 
 

@@ -1,13 +1,20 @@
 """Finds the figures behind a no, and what would help."""
 
+from collections.abc import Callable
+from functools import cache
+
 from jeroboam.quota import helps
-from jeroboam.quota.counters import bound, taken
+from jeroboam.quota.counters import bound, owned, taken
 from jeroboam.quota.decision import Request
 from jeroboam.quota.deserved import deserved
 from jeroboam.quota.policy import Effective
 from jeroboam.quota.reasons import Help, Reason
-from jeroboam.quota.tree import Node, Tree
-from jeroboam.quota.trial import Short
+from jeroboam.quota.shares import Shares
+from jeroboam.quota.tree import PENDING, Node, Tree
+from jeroboam.quota.trial import Short, pledged
+
+Part = Callable[[str], int | None]
+"""What the requester deserves of a resource; None: nothing bounds it."""
 
 
 def bad_request(tree: Tree, node: Node, request: Request, rules: Effective) -> Reason | None:
@@ -37,13 +44,21 @@ def bad_draw(tree: Tree, request: Request, reservation_id: str) -> Reason | None
     """Why the reservation does not cover the request."""
     reservation = tree.reservations.get(reservation_id)
     if reservation is None or reservation.node_id != request.node_id:
-        return Reason("unknown_reservation", request.node_id, rule="a reservation of the same node")
+        rule, what_helps = "a reservation of the same node", (Help("list_reservations", request.node_id),)
+        return Reason("unknown_reservation", request.node_id, rule=rule, helps=what_helps, reservation=reservation_id)
+    name = reservation.name or reservation.id
+    making = tree.claims.get(reservation_id)
+    if making is not None and making.state in PENDING:
+        row = tree.reclaims.get(reservation_id)
+        soon = () if row is None else (Help("draw_later", None, {}, row.deadline),)
+        return Reason("reservation_pending", request.node_id, helps=soon, reservation=name)
     for resource, asked in request.amounts.items():
         left = reservation.amounts.get(resource, 0)
         if asked > left:
             figures = {"asked": asked, "available": left}
-            helps = (Help("smaller", None, figures),)
-            return Reason("reservation_short", request.node_id, resource, figures, "amount <= what is left", helps)
+            helps = (Help("smaller", None, figures),) if left else ()
+            rule = "amount <= what is left"
+            return Reason("reservation_short", request.node_id, resource, figures, rule, helps, reservation=name)
     return None
 
 
@@ -63,12 +78,33 @@ def headroom(node: Node, resource: str) -> int | None:
 def refusal(
     tree: Tree, request: Request, present: list[Short], shorts: list[Short], unfair: bool, possible: helps.Possible
 ) -> Reason:
-    """Why a request neither fits nor may take from others."""
-    short = next((s for s in shorts if not s.soft), shorts[0])
+    """Why a request neither fits nor may take from others. `shorts`: what nobody may leave for."""
     node = tree.nodes[request.node_id]
+    part: Part = cache(lambda resource: deserved(node, resource))
+    beyond = _beyond_fair(tree, request, part) if unfair else []
+    decides = beyond[0] if beyond else None
+    firm = [s for s in shorts if not s.soft] or shorts
+    short = next((s for s in firm if s.resource == decides), firm[0])
+    code = "limit_reached" if short.node is node else "share_reached" if unfair else "ancestor_full"
+    if not any(s.node is short.node and s.resource == short.resource for s in present):
+        code = "pledged"
+    decides = decides if code == "share_reached" else None
+    figures = _figures(request, short)
+    fair = part(decides or short.resource)
+    if fair is not None:
+        figures["deserved"] = fair
+    if decides is not None:
+        figures |= {"has": taken(node, decides), "asks": request.amounts.get(decides, 0)}
+    others = any(r != short.resource for r in beyond)  # less of one resource alone would not make it fair
+    owed = [] if others else _owed(node, short.resource, part)
+    what_helps = helps.when_short(tree, request, short, headroom(node, short.resource), owed, possible)
+    rule = "U + R + asked <= H + BL"
+    return Reason(code, short.node.id, short.resource, figures, rule, what_helps, decides)
+
+
+def _figures(request: Request, short: Short) -> dict[str, int]:
     limit = short.node.limit(short.resource)
-    part = deserved(node, short.resource)
-    figures = {
+    return {
         "requested": request.amounts[short.resource],
         "asked": short.asked,
         "taken": short.taken,
@@ -78,14 +114,25 @@ def refusal(
         "hard_limit": limit.hard,
         "borrow_limit": -1 if limit.borrow is None else limit.borrow,
     }
-    if part is not None:
-        figures["deserved"] = part
-    code = "limit_reached" if short.node is node else "share_reached" if unfair else "ancestor_full"
-    if not any(s.node is short.node and s.resource == short.resource for s in present):
-        code = "pledged"
-    room = headroom(node, short.resource)
-    what_helps = helps.when_short(tree, request, short, room, possible)
-    return Reason(code, short.node.id, short.resource, figures, "U + R + asked <= H + BL", what_helps)
+
+
+def _beyond_fair(tree: Tree, request: Request, part: Part) -> list[str]:
+    """What the requester would then have more of than it deserves, that by which its share is greatest first."""
+    node, trial = tree.nodes[request.node_id], pledged(tree)
+    trial.add(node, request.amounts)
+    over = [r for r in {**request.amounts, **node.subtree} if trial.over(node, r)]
+    return Shares(trial).ranked(node, [r for r in over if _less(part(r), trial.taken(node, r))])
+
+
+def _less(part: int | None, held: int) -> bool:
+    return part is not None and part < held
+
+
+def _owed(node: Node, resource: str, part: Part) -> list[int]:
+    """What others may have to leave for: as much as is owned on the path, or deserved, and not held yet."""
+    owed = [owned(n, resource) - taken(n, resource) for n in node.path() if n.parent is not None]
+    fair = part(resource)
+    return owed if fair is None else [*owed, fair - taken(node, resource)]
 
 
 def not_owned(tree: Tree, request: Request, lack: helps.Lack, possible: helps.Possible) -> Reason:

@@ -17,13 +17,14 @@ _NUMBER = re.compile(
 
 
 class BadForm(Exception):
-    """The document is not of the form; `where` leads to the place, `problem` says it and what is wrong there. What
-    could not be done with the document is for the caller to say.
+    """The document is not of the form; `where` leads to the place, `problem` says it (in lists counted from 1, as
+    people do) and what is wrong there. What could not be done with the document is for the caller to say.
     """
 
     def __init__(self, where: Where, message: str) -> None:
         self.where = where
-        self.problem = f"{'.'.join(str(step)[:60] for step in where) or 'the document'} {message}"
+        place = ".".join(str(step + 1 if isinstance(step, int) else step)[:60] for step in where)
+        self.problem = f"{place or 'the document'} {message}"
         super().__init__(self.problem)
 
 

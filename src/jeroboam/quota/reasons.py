@@ -14,6 +14,10 @@ Format = Callable[[str, int], str]
 LAST = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC).timestamp()
 
 
+FAIR = frozenset({"has", "asks", "deserved"})
+"""What a requester has, asks for, and deserves."""
+
+
 def at_utc(at: float) -> str:
     """A time in words; what lies beyond the calendar is its end."""
     return datetime.fromtimestamp(int(min(at, LAST)), UTC).isoformat(timespec="seconds")
@@ -34,7 +38,11 @@ class Help:
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """`node` is an id (None: it may not be named to this reader), `figures` are base units of `resource`."""
+    """`node` is an id (None: it may not be named to this reader), `figures` are base units of `resource`.
+
+    `decides`: the resource by which fairness said no; what the requester has, asks for and deserves is in its units.
+    `reservation`: the name of the one that the request is about.
+    """
 
     code: str
     node: str | None = None
@@ -42,6 +50,12 @@ class Reason:
     figures: Mapping[str, int] = field(default_factory=dict)
     rule: str = ""
     helps: tuple[Help, ...] = ()
+    decides: str | None = None
+    reservation: str | None = None
+
+    def unit(self, word: str) -> str | None:
+        """The resource that this figure counts."""
+        return self.decides if self.decides and word in FAIR else self.resource
 
     def as_dict(self) -> dict[str, Any]:
         return {
@@ -51,6 +65,8 @@ class Reason:
             "figures": dict(self.figures),
             "rule": self.rule,
             "helps": [h.as_dict() for h in self.helps],
+            "decides": self.decides,
+            "reservation": self.reservation,
         }
 
     def sentence(

@@ -8,7 +8,7 @@ from dataclasses import replace
 from jeroboam.quota.reasons import Help, Reason
 from jeroboam.quota.tree import Tree
 
-_OF_AN_ANCESTOR = frozenset({"requested", "asked", "available", "missing", "deserved"})
+_OF_AN_ANCESTOR = frozenset({"requested", "asked", "available", "missing", "has", "asks", "deserved"})
 
 
 def visible(tree: Tree, reason: Reason, own: str, managed: str | None = None) -> Reason:

@@ -33,10 +33,8 @@ def reserve(
     amounts = {r: a for r, a in amounts.items() if a}
     request = Request(reservation_id, node_id, amounts, shortage="refuse", reclaimable=False, order=order)
     decision = decide(tree, request, now)
-    if decision.reason is not None and decision.reason.code == "not_reclaimable":
-        helps = tuple(h for h in decision.reason.helps if h.code != "mark_reclaimable")
-        reason = replace(decision.reason, code="free_short", rule="reservation <= free", helps=helps)
-        decision = replace(decision, reason=reason)
+    if decision.reason is not None:
+        decision = replace(decision, reason=_of_a_reservation(decision.reason))
     if decision.outcome not in ("admitted", "reclaiming"):
         return decision
     tree.reservations[reservation_id] = Reservation(reservation_id, node_id, {}, until)
@@ -59,6 +57,14 @@ def reserve(
     return decision
 
 
+def _of_a_reservation(reason: Reason) -> Reason:
+    """Without what helps a claim alone: a reservation neither waits nor is reclaimed."""
+    reason = replace(reason, helps=tuple(h for h in reason.helps if h.code not in ("wait", "mark_reclaimable")))
+    if reason.code == "not_reclaimable":
+        return replace(reason, code="free_short", rule="reservation <= free")
+    return reason
+
+
 def extend(tree: Tree, reservation_id: str, until: float | None) -> None:
     """Move its end (None: no end). Raises QuotaConflict if there is no such reservation."""
     _known(tree, reservation_id)
@@ -75,4 +81,4 @@ def release_reservation(tree: Tree, reservation_id: str, now: float) -> Settled:
 
 def _known(tree: Tree, reservation_id: str) -> None:
     if reservation_id not in tree.reservations:
-        raise QuotaConflict(Reason("unknown_reservation"))
+        raise QuotaConflict(Reason("unknown_reservation", reservation=reservation_id))

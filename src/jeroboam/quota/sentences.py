@@ -2,13 +2,15 @@
 
 from collections.abc import Callable, Mapping
 
+from jeroboam.model.quantities import thing
 from jeroboam.quota.reasons import Format, Help, Name, Reason
 
 _WHY = {
     "unknown_node": "cannot find the project {node} in the quota tree",
     "claim_ended": "cannot admit this request again: it is over, or was evicted; ask under another id, or requeue it",
     "unknown_claim": "cannot find that claim",
-    "unknown_reservation": "cannot draw from a reservation that {node} does not have",
+    "unknown_reservation": "cannot find the reservation {reservation}{of}",
+    "reservation_pending": "cannot draw from the reservation {reservation} yet: its units are still being taken back",
     "unknown_resource": "cannot admit {resource}: no project from {node} to the cloud has a limit for it",
     "unknown_parent": "cannot put a project under {node}, which is not in the quota tree",
     "negative_amount": "cannot ask for {asked} {resource}: amounts are whole and not negative",
@@ -19,28 +21,25 @@ _WHY = {
     ),
     "ancestor_full": "cannot admit {asked} {resource}: {node} has {available} of {ceiling} left",
     "pledged": "cannot admit {asked} {resource}: what {node} has left is pledged to a reclaim in progress",
-    "share_reached": (
-        "cannot admit {asked} {resource}: {node} has {available} of {ceiling} left, "
-        "and the requester already has its fair part (deserved {deserved})"
-    ),
+    "share_reached": "cannot admit {asked} {resource}: {node} has {available} of {ceiling} left",
     "not_reclaimable": (
         "cannot admit {asked} {resource} that may not be reclaimed: {node} holds {taken} of its own {ceiling}, "
         "and what may not be reclaimed may not be borrowed for"
     ),
     "free_short": "cannot reserve {asked} {resource}: {node} has {available} free",
-    "reservation_short": "cannot draw {asked} {resource}: the reservation has {available} left",
+    "reservation_short": "cannot draw {asked} {resource}: the reservation {reservation} has {available} left",
     "parent_free_short": "cannot give {asked} more {resource}: {node} has {available} free",
-    "below_given": "cannot lower the hard_limit of {node} to {asked} {resource}: {given} are allocated or reserved",
+    "below_given": "cannot lower the hard_limit of {node} to {asked} {resource}: {given} {are} allocated or reserved",
     "below_use": "cannot lower what {node} may reach to {asked} {resource}: it holds {taken}",
     "below_unreclaimable": (
         "cannot lower the hard_limit of {node} to {asked} {resource}: work that may not be reclaimed holds {taken}"
     ),
     "negative_limit": "cannot set a limit of {asked} {resource} on {node}: only a hard_limit may be -1 (no bound)",
     "negative_weight": "cannot set the weight of {node}: it is a fraction that is not below 0",
-    "is_root": "cannot do this to the cloud itself",
-    "has_children": "cannot remove {node}: it has {count} projects below it",
-    "has_claims": "cannot remove {node}: it has {count} claims",
-    "has_reservations": "cannot remove {node}: {count} {resource} are reserved in it",
+    "is_root": "cannot move or remove {node}: it is the top of the tree",
+    "has_children": "cannot remove {node}: it has {count} {projects} below it",
+    "has_claims": "cannot remove {node}: it has {count} {claims}",
+    "has_reservations": "cannot remove {node}: {count} {resource} {are} reserved in it",
     "has_reclaims": "cannot change {node}: a reclaim in progress concerns it",
     "has_lent": "cannot remove {node}: others use {count} {resource} of it",
     "below_itself": "cannot move {node} below itself",
@@ -49,12 +48,15 @@ _WHY = {
     "needs_reclaim": "cannot grow this claim: others would have to leave for it, and growth takes from nobody",
 }
 
+_UNFAIR = (
+    ", and the requester would then have more than its fair part of {decides} "
+    "(it has {has}, asks for {asks}, deserves {deserved})"
+)
+_UNTAKEN = ", and nobody who is above what they own has to leave for it"
+
 _FEWER = {
     "ancestor_full": "cannot admit {asked} {resource}: {node} has {available} left",
-    "share_reached": (
-        "cannot admit {asked} {resource}: {node} has {available} left, "
-        "and the requester already has its fair part (deserved {deserved})"
-    ),
+    "share_reached": "cannot admit {asked} {resource}: {node} has {available} left",
     "not_reclaimable": (
         "cannot admit {asked} {resource} that may not be reclaimed: {node} has {available} left of its own, "
         "and what may not be reclaimed may not be borrowed for"
@@ -67,11 +69,13 @@ _FEWER = {
 _HELP = {
     "smaller": "ask for {available} or less",
     "release": "release {missing} of your own",
-    "raise_hard_limit": "{node} has {free} free: its manager can raise the hard_limit to {hard_limit}",
+    "raise_hard_limit": "{node} has {free} free: its manager can raise the hard_limit of {short} to {hard_limit}",
     "raise_borrow_limit": "a manager above can raise the borrow_limit of {node} to {borrow_limit}",
     "raise_parent": "raise the hard_limit of {node} by {missing} first",
     "wait": "ask with shortage wait: the request is queued and admitted when others release",
-    "wait_until": "wait: {units} of your units come back by {at}",
+    "wait_until": "wait: {units} of your units {come} back by {at}",
+    "list_reservations": "list the reservations of {node}, and name one of them",
+    "draw_later": "draw from it when they are there, by {at}",
     "free_reservation": "release a reservation, or lower the hard_limit of a project below",
     "mark_reclaimable": "allow the work to be reclaimed",
     "force": "an admin of a parent can force it: the node is then in debt until its use has fallen",
@@ -98,26 +102,48 @@ def write(
             return node
         return name.get(node, node) if isinstance(name, Mapping) else name(node)
 
+    def counted(word: str, units: int) -> str:
+        unit = reason.unit(word)
+        return amount(unit, units) if amount and unit else str(units)
+
     def words(
         known: Mapping[str, str], code: str, node: str | None, figures: Mapping[str, int], at: float | None
     ) -> str:
         resource = reason.resource or ""
-        said = {k: amount(resource, v) if amount and resource else str(v) for k, v in figures.items()}
+        said = {k: counted(k, v) for k, v in figures.items()}
         if figures.get("borrow_limit") == -1:
             said["borrow_limit"] = "unlimited"
-        said |= {"node": called(node), "resource": resource, "at": "" if at is None else when(at)}
+        said |= _numbers(said) | {"node": called(node), "at": "" if at is None else when(at)}
+        said["resource"] = thing(resource, said.get("asked", said.get("count")))
+        said |= {"decides": reason.decides or "", "reservation": reason.reservation or ""}
+        said["short"] = called(reason.node)
+        said["of"] = f" of {said['node']}" if node else ""
         try:
             return known.get(code, code).format_map(said)
         except KeyError:
             return _FEWER.get(code, known[code]).format_map(_Known(said))
 
     why = words(_WHY, reason.code, reason.node, reason.figures, None)
+    if reason.code == "share_reached":
+        also = _UNFAIR if reason.decides else _UNTAKEN
+        why += words({"also": also}, "also", reason.node, reason.figures, None)
     helps = [_one(help_, words) for help_ in reason.helps]
     return why + (". What would help: " + "; or ".join(helps) if helps else "")
 
 
 def _one(help_: Help, words: Callable[..., str]) -> str:
     return words(_HELP, help_.code, help_.node, help_.figures, help_.at)
+
+
+def _numbers(said: Mapping[str, str]) -> dict[str, str]:
+    """Words that are others for one than for several."""
+    one = "1" in (said.get("count"), said.get("given"), said.get("units"))
+    return {
+        "are": "is" if one else "are",
+        "come": "comes" if one else "come",
+        "projects": "project" if one else "projects",
+        "claims": "claim" if one else "claims",
+    }
 
 
 class _Known(dict[str, str]):

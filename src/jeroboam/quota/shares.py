@@ -3,6 +3,7 @@
 share(x) = max over resources of over(x) / (lendable capacity that x's parent can reach), divided by weight
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -68,6 +69,15 @@ class Shares:
             if over * unit > most * capacity:
                 most, unit = over, capacity
         return _share(most, unit, node.weight)
+
+    def ranked(self, node: Node, resources: Iterable[str]) -> list[str]:
+        """Those of `resources` that the share of `node` among its siblings is made of, the greatest first."""
+        shares = {
+            r: Fraction(self.trial.over(node, r), capacity)
+            for r in resources
+            if node.parent is not None and (capacity := self._reachable(node.parent, r))
+        }
+        return sorted(shares, key=lambda r: -shares[r])
 
     def of_own(self, node: Node) -> Share:
         """The share of the node's own claims, among its children: as a child of weight 1 that owns the whole pool."""

@@ -27,6 +27,7 @@ class Search:
         self.case = case
         self.chosen: list[Choice] = []
         self.unfair = False  # somebody could have left, but fairness does not allow it
+        self.unmet: list[Short] = []  # what no victim mends, if none are found
         self._passed = False  # somebody was passed over since the candidates were ranked
         self._roots: dict[tuple[str, int], Branch] = {}
 
@@ -35,6 +36,7 @@ class Search:
             if self._choose():
                 self._put_back()
                 return tuple(c.claim.id for c in self.chosen)
+            self.unmet = self.unmet or self._deepest()
             if not 0 < len(self.chosen) <= FEW:
                 break
             self._start_over()

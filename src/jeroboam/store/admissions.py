@@ -10,7 +10,7 @@ What is not plain (store/ledger/plain.py) holds nobody up: it is then decided al
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from itertools import compress
+from itertools import compress, zip_longest
 from typing import Any, Generic, TypeVar
 
 from sqlalchemy import Connection
@@ -45,6 +45,8 @@ class _Waiting(Generic[T]):
     done: bool = False
     turn: threading.Lock = field(default_factory=threading.Lock)
     """Held until it is done, or its turn to lead."""
+    following: "_Waiting[Any] | None" = None
+    """Of its batch, the one that it tells: woken all at once they would only queue for the interpreter."""
 
 
 class Admissions:
@@ -91,6 +93,9 @@ class Admissions:
                 self._gather()
             finally:
                 self._lead()
+            waiting.turn.acquire()
+        if waiting.following is not None:
+            waiting.following.turn.release()
 
     def _gather(self) -> None:
         with self._guard:
@@ -112,13 +117,13 @@ class Admissions:
             self._carry_out(batch)
         finally:
             with self._guard:
-                following = self._queue[0] if self._queue else None
-                self._led = following is not None
-            for waiting in batch:
-                waiting.done = True
-                waiting.turn.release()
-            if following is not None:
-                following.turn.release()
+                leads = self._queue[0] if self._queue else None
+                self._led = leads is not None
+            for waiting, following in zip_longest(batch, batch[1:]):
+                waiting.done, waiting.following = True, following
+            if leads is not None:
+                leads.turn.release()
+            batch[0].turn.release()
 
     def _carry_out(self, batch: Sequence[_Waiting[Any]]) -> None:
         """Those that are plain, in one transaction. One that cannot be is told so, and the others go on without it."""

@@ -1,6 +1,6 @@
 """The tables of the quota ledger: relational, so that every counter can be recomputed from the claims by anybody."""
 
-from sqlalchemy import BigInteger, Boolean, Column, Double, ForeignKey, Index, Integer, String, Table, Text, text
+from sqlalchemy import BigInteger, Boolean, Column, Double, ForeignKey, Index, Integer, String, Table, Text, false, text
 
 from jeroboam.store.schema import Counter, metadata
 
@@ -38,6 +38,9 @@ limits = Table(
     Column("reserved", BigInteger, nullable=False),
     Column("subtree", BigInteger, nullable=False),
     Column("by_capacity", Boolean, nullable=False),  # follows the engine's capacity: nobody has set it by hand
+    Column("in_debt", Boolean, nullable=False, server_default=false()),  # holds more than it may (quota/counters.py)
+    # The few: whether there are any at all is asked with every admission on PostgreSQL.
+    Index("ix_quota_limits_in_debt", "node_id", sqlite_where=text("in_debt"), postgresql_where=text("in_debt")),
 )
 
 claims = Table(

@@ -83,6 +83,8 @@ class ReasonDocument(Document):
     figures: Amounts
     rule: str
     helps: list[dict[str, Any]]
+    decides: str | None
+    reservation: str | None
 
 
 class DryRunDocument(Document):

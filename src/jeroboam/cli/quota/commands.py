@@ -38,6 +38,7 @@ def simulate(
         - claim: {project: team1, id: a, count: 8, amount: {containers: 1}}
         - set: {project: team2, hard_limit: {containers: 4}}
 
+    Each claim and each reservation has an id of its own: none is used again, even when what it stood for is over.
     Steps are claim, release, cancel, resize, requeue, set, add, move, remove, reserve, extend and advance; all that
     can be written is in docs/quota-model.md.
 
@@ -48,7 +49,7 @@ def simulate(
     An export has limits alone: nothing is in use there, and what bounds its top from above is missing. Write claims
     beside the tree, and limits at its top for what is unlimited there.
 
-    Exit status: 0 whatever the outcomes, 2 if FILE cannot be read or is not of this form.
+    Exit status: 0 whatever the outcomes, 2 if FILE cannot be read or is not of this form; steps are counted from 1.
     """
     from jeroboam.cli.quota.simulate import Unusable
     from jeroboam.cli.quota.simulate import simulate as run

@@ -7,42 +7,47 @@ from typing import Any
 
 from jeroboam.cli.drawing import draw, style
 from jeroboam.quota.simulator.report import Result
+from jeroboam.quota.simulator.scenario import shown
 
 WORDS = ("hard_limit", "used", "reserved", "allocated", "free", "borrowed", "lent", "deserved", "fair_now")
 _UNBOUND = ("hard_limit", "free", "deserved", "fair_now")
 
 
-def show(answer: Result, actions: Sequence[str]) -> None:
-    """`actions`: what each step is (claim, set, ...)."""
+def show(answer: Result, actions: Sequence[str], clock: Sequence[float]) -> None:
+    """`actions`: what each step is (claim, set, ...); `clock`: the second at which it ends."""
     if isinstance(sys.stdout, TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # a terminal need not know every letter of a name
-    for step, action in zip(answer["steps"], actions, strict=True):
-        print(*_step(step, action), sep="\n")
+    for step, action, second in zip(answer["steps"], actions, clock, strict=True):
+        print(*_step(step, action, second), sep="\n")
     print("" if answer["steps"] else "nothing happens\n")
     for line in aligned([*_table(answer["tree"])]):
         print(line)
 
 
-def _step(step: Result, action: str) -> Iterator[str]:
+def _step(step: Result, action: str, second: float) -> Iterator[str]:
     head = f"step {step['step']}, {action}: "
-    results = step["results"] or [{}]
-    for index, result in enumerate(results):
-        yield (head if index == 0 else " " * len(head)) + _result(result)
+    results = step["results"]
+    for index, said in enumerate(map(_result, results) if results else [f"time passes to second {shown(second)}"]):
+        yield (head if index == 0 else " " * len(head)) + said
     taken = {victim for result in results for victim in result.get("victims", ())}
     others = [claim for claim in step["evicted"] if claim not in taken]
-    told = {"evicted": others, "admitted": step["admitted"], "reclaiming": step["reclaiming"]}
+    told = {
+        "ended": step.get("ended"),
+        "evicted": others,
+        "admitted": step["admitted"],
+        "reclaiming": step["reclaiming"],
+    }
     for what, claims in told.items():
         if claims:
             yield " " * len(head) + f"then {what}: {', '.join(claims)}"
 
 
 def _result(result: Result) -> str:
-    if not result:
-        return "time passes"
     said = f"{result.get('id', result.get('project'))} {result['outcome']}"
     if result.get("victims"):
-        said += f", {', '.join(result['victims'])} {'had' if result['outcome'] == 'admitted' else 'has'} to leave"
-        said += f" by second {result['deadline']:g}" if "deadline" in result else ""
+        have = "had" if result["outcome"] == "admitted" else "has" if len(result["victims"]) == 1 else "have"
+        said += f", {', '.join(result['victims'])} {have} to leave"
+        said += f" by second {shown(result['deadline'])}" if "deadline" in result else ""
     return said + (f": {result['reason']['sentence']}" if "reason" in result else "")
 
 
@@ -65,7 +70,7 @@ def _figure(node: Any, word: str, resource: str) -> str:
     if value is None:
         return ""
     endless = value == -1 and word in _UNBOUND and (word != "free" or node["hard_limit"].get(resource) == -1)
-    return "unlimited" if endless else f"{value:.12g}"
+    return "unlimited" if endless else shown(value)
 
 
 def aligned(rows: Sequence[Sequence[str]], left: int = 2) -> Iterator[str]:

@@ -2,12 +2,11 @@
 
 import json
 import re
-from typing import Any
+import sys
 
 from jeroboam.cli.marked import BadFile, Value, content, line_of, plain, read
 from jeroboam.quota.forms import BadForm
-from jeroboam.quota.simulator.report import Result
-from jeroboam.quota.simulator.simulate import simulate as play
+from jeroboam.quota.simulator.simulate import Simulation
 
 _PAIR = re.compile(rb"\\\\|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}")
 
@@ -18,17 +17,23 @@ class Unusable(Exception):
 
 def simulate(file: str, pretty: bool) -> None:
     """Prints the outcome as JSON, or drawn. Raises Unusable."""
-    document, answer = _answer(file)
+    document = _document(file)
+    try:
+        simulation = Simulation(plain(document))
+        answer = simulation.run()
+    except BadForm as error:
+        raise Unusable(f"cannot simulate {file}: {BadFile(line_of(document, error.where), error.problem)}") from None
+    for where, notice in simulation.start.notices:
+        print(f"jeroboam: {file}: line {line_of(document, where)}: {notice}", file=sys.stderr)
     if pretty:
         from jeroboam.cli.quota.pretty import show
 
-        show(answer, [action for step in document.get("steps") or () for action in step])
+        show(answer, [action for step in simulation.start.steps for action in step], simulation.clock)
     else:
         print(json.dumps(answer, indent=2))
 
 
-def _answer(file: str) -> tuple[dict[str, Any], Result]:
-    """The document, and what the simulation of it says."""
+def _document(file: str) -> Value:
     try:
         written = content(file)
     except OSError as error:
@@ -36,7 +41,7 @@ def _answer(file: str) -> tuple[dict[str, Any], Result]:
     except ValueError:
         raise Unusable(f"cannot read {file!r}: no file can have that name") from None
     try:
-        return _played(read(_PAIR.sub(_letter, written) if written.lstrip().startswith(b"{") else written))
+        return read(_PAIR.sub(_letter, written) if written.lstrip().startswith(b"{") else written)
     except BadFile as error:
         raise Unusable(f"cannot simulate {file}: {error}") from None
 
@@ -46,10 +51,3 @@ def _letter(found: re.Match[bytes]) -> bytes:
     if found[0] == rb"\\":
         return found[0]
     return str(json.loads(b'"' + found[0] + b'"')).encode()
-
-
-def _played(document: Value) -> tuple[dict[str, Any], Result]:
-    try:
-        return plain(document), play(plain(document))
-    except BadForm as error:
-        raise BadFile(line_of(document, error.where), error.problem) from None

@@ -30,10 +30,11 @@ def verify(settings: Settings, repair: bool, form: str) -> bool:
             _say(*damaged)
             _say(f"nothing else in {where} can be checked until that is put right: by hand, or restore a backup")
             return False
-        if repair and found:
+        if repair:  # also where nothing differs: what servers have in memory is read again
             with db.write() as tx:  # anew: a server may have gone on meanwhile
                 mended = ledger.repair(tx, MENDER, time.time())
-            print(f"repaired {count(len(mended), 'counter')}; the audit has what they were", file=sys.stderr)
+            if mended:
+                print(f"repaired {count(len(mended), 'counter')}; the audit has what they were", file=sys.stderr)
         elif found:
             one = len(found) == 1
             verdict = f"differ{'s' if one else ''}; --repair sets {'it' if one else 'them'} right"

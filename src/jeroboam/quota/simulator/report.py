@@ -1,10 +1,12 @@
 """Writes down what a simulation saw: in the names and units of the document that it was given."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from jeroboam.quota.decision import Decision
-from jeroboam.quota.reasons import Reason
+from jeroboam.quota.reasons import Help, Reason
+from jeroboam.quota.simulator.scenario import shown
 from jeroboam.quota.simulator.start import Start
 from jeroboam.quota.tree import UNLIMITED, Node
 from jeroboam.quota.view import WORDS
@@ -34,20 +36,29 @@ class Report:
             node = self.start.tree.nodes.get(node_id)
             return node_id.removeprefix("/") if node is None else node.name
 
-        def shown(figures: Mapping[str, int]) -> Result:
-            return {k: self._units_of(reason.resource, k, v) for k, v in figures.items()}
-
+        reason = self._additive(reason) if self.start.additive else reason
         data = reason.as_dict()
         data["node"] = reason.node and name(reason.node)
-        data["figures"] = shown(reason.figures)
+        data["figures"] = {k: self._units_of(reason.unit(k), k, v) for k, v in reason.figures.items()}
         for help_ in data["helps"]:
             help_["node"] = help_["node"] and name(help_["node"])
-            help_["figures"] = shown(help_["figures"])
+            help_["figures"] = {k: self._units_of(reason.resource, k, v) for k, v in help_["figures"].items()}
         out = self.start.units.out
         data["sentence"] = reason.sentence(
-            name, lambda resource, units: f"{out(resource, units):g}", lambda at: f"second {at:g}"
+            name, lambda resource, units: shown(out(resource, units)), lambda at: f"second {shown(at)}"
         )
         return data
+
+    def _additive(self, reason: Reason) -> Reason:
+        """A hard_limit is to be raised from what is written, which the engine's has the children's on top of."""
+        own = self.start.own.get(reason.node or "", {}).get(reason.resource or "", 0)
+
+        def restated(help_: Help) -> Help:
+            if help_.code != "raise_hard_limit":
+                return help_
+            return replace(help_, figures={**help_.figures, "hard_limit": own + help_.figures["missing"]})
+
+        return replace(reason, helps=tuple(map(restated, reason.helps)))
 
     def _units_of(self, resource: str | None, word: str, value: int) -> int | float:
         if resource is None or value == UNLIMITED or word == "count":

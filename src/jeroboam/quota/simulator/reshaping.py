@@ -5,7 +5,7 @@ from copy import deepcopy
 from dataclasses import replace
 from typing import Any
 
-from jeroboam.quota.forms import BadForm, Where, flag, mapping, text
+from jeroboam.quota.forms import Where, flag, mapping, text
 from jeroboam.quota.limits import KEEP, LimitChange, add_node, move, remove, set_limits
 from jeroboam.quota.policy import Policy
 from jeroboam.quota.policy_form import policy
@@ -63,10 +63,10 @@ class Reshaping:
         spec = mapping(details, where, {"project", "parent"})
         name = text(spec.get("project"), (*where, "project"))
         parent = self.start.node_id(spec.get("parent"), (*where, "parent"))
-        if name in self.start.ids:
-            raise BadForm((*where, "project"), f"is there already: {name}")
 
         def change() -> None:
+            if name in self.start.ids:
+                raise QuotaConflict(Reason("exists", self.start.ids[name] or name))
             node = add_node(self.start.tree, f"/{name}", name, parent)
             self.start.ids[name] = node.id
             self.start.own[node.id] = {r: limit.hard for r, limit in node.limits.items()}

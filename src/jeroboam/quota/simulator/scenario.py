@@ -58,6 +58,11 @@ class Units:
         return whole if not rest else value / self._scale[resource]
 
 
+def shown(value: float) -> str:
+    """A number in a sentence: whole ones exactly."""
+    return str(value) if isinstance(value, int) else f"{value:.12g}"
+
+
 def _written(value: Any, where: Where) -> Iterator[tuple[str, Fraction, Where]]:
     """Every amount in the document, with its resource and place; what is no number is found fault with later."""
     if len(where) > MAX_DEPTH * 2:

@@ -14,21 +14,28 @@ from jeroboam.quota.reasons import Reason
 from jeroboam.quota.settling import end_reservation, settle
 from jeroboam.quota.simulator.report import Report, Result
 from jeroboam.quota.simulator.reshaping import Reshaping, attempt
+from jeroboam.quota.simulator.scenario import shown
 from jeroboam.quota.simulator.start import Start, age
-from jeroboam.quota.tree import Claim, ClaimState, Tree
+from jeroboam.quota.tree import Claim, ClaimState, Reservation, Tree
 from jeroboam.quota.view import tree_view
 
 
 def simulate(document: Any) -> Result:
-    """{"steps": [{"step", "results", "evicted", "admitted", "reclaiming"}], "tree": ..., "claims": {id: state}}"""
+    """{"steps": [{"step", "results", "evicted", "admitted", "reclaiming"}], "tree": ..., "claims": {id: state}}; steps
+    in which reservations came to their end have them in "ended".
+    """
     return Simulation(document).run()
 
 
 class Simulation:
+    """`clock`: the second at which each step ended."""
+
     def __init__(self, document: Any) -> None:
         self.start = Start(document)
         self.report = Report(self.start)
         self.now = 0.0
+        self.clock: list[float] = []
+        self._given_back: set[str] = set()  # reservations: released, not ended by time
         self._states: dict[str, ClaimState] = {}
         shape = Reshaping(self.start, self.report)
         self._kinds: dict[str, Callable[[Any, Where], list[Result]]] = {
@@ -63,6 +70,7 @@ class Simulation:
         if len(step) != 1:
             raise BadForm(where, "should have exactly one action")
         ((kind, details),) = step.items()
+        held = list(self.tree.reservations.values())
         results = self._kinds[kind](details, (*where, kind))
         evict_due(self.tree, self.now)
         asked = {r.get("id") for r in results} if kind in ("claim", "requeue") else set()
@@ -71,7 +79,17 @@ class Simulation:
         for state in (ClaimState.EVICTED, ClaimState.ADMITTED, ClaimState.RECLAIMING):
             known = () if state is ClaimState.EVICTED else asked
             told[state.value] = [c.id for c in changed if c.state is state and c.id not in known and not c.reserves]
+        if ended := self._ended(held, {r.get("id") for r in results}):
+            told["ended"] = ended
+        self.clock.append(self.now)
         return told
+
+    def _ended(self, held: list[Reservation], told: set[str | None]) -> list[str]:
+        """Which of them time has ended, the first first."""
+        gone = [r for r in held if r.id not in self.tree.reservations and r.id not in told]
+        return [
+            name for until, name in sorted((r.until, r.id) for r in gone if r.until is not None) if until <= self.now
+        ]
 
     def _changed(self) -> list[Claim]:
         """The claims whose state is another than when this was last asked, oldest first."""
@@ -85,7 +103,7 @@ class Simulation:
     def _claim(self, details: Any, where: Where) -> list[Result]:
         spec = mapping(details, where)
         if spec.get("at") is not None:
-            self._until(max(self.now, float(number(spec["at"], (*where, "at")))))
+            self._come_to(float(number(spec["at"], (*where, "at"))), (*where, "at"))
         else:
             spec = {**spec, "at": self.now}
         results = []
@@ -103,17 +121,26 @@ class Simulation:
             results.append(self.report.answer(claim.id, admit_now(self.tree, request, self.now)))
         return results
 
+    def _come_to(self, at: float, where: Where) -> None:
+        """Time goes on to `at`. Before 0 is before the start: how old the request is, and nothing more."""
+        if 0 <= at < self.now:
+            raise BadForm(where, f"is over: it is second {shown(self.now)} already")
+        self._until(max(self.now, at))
+
     def _release(self, details: Any, where: Where) -> list[Result]:
         return [self._give_back(name) for name in self._ids(details, where)]
 
     def _give_back(self, name: str) -> Result:
         if name in self.tree.reservations:
+            self._given_back.add(name)
             end_reservation(self.tree, name)
             settle(self.tree, self.now)
             return {"id": name, "outcome": ClaimState.RELEASED.value, "victims": []}
         claim = self.tree.claims.get(name)
         if claim is None:
             return self.report.answer(name, Decision("refused", reason=Reason("unknown_claim")))
+        if claim.reserves and name not in self._given_back:
+            return self.report.answer(name, Decision("refused", reason=Reason("unknown_reservation", reservation=name)))
         release(self.tree, name, self.now)
         state = ClaimState.RELEASED if claim.reserves else claim.state
         result: Result = {"id": name, "outcome": state.value, "victims": []}
@@ -146,11 +173,9 @@ class Simulation:
         spec = mapping(details, where, {"project", "id", "amount", "until"})
         name = text(spec.get("id"), (*where, "id"))
         node_id = self.start.node_id(spec.get("project"), (*where, "project"))
-        amounts = self.start.units.amounts(spec.get("amount"), (*where, "amount"))
+        amounts = self.start.amount(spec, where)
         until = _until(spec, where)
-        made = self.tree.claims.get(name)
-        if made is not None and not made.reserves:
-            raise BadForm((*where, "id"), f"is that of a claim: {name}")
+        self.start.name_once(name, where)
         self.start.order += 1
         order = age(number(self.now, where), self.start.order)
         decision = reserve(self.tree, name, node_id, amounts, self.now, until, order)

@@ -12,7 +12,7 @@ from jeroboam.quota.explain import bad_draw
 from jeroboam.quota.forms import BadForm, Where, flag, items, mapping, number, part, text, whole
 from jeroboam.quota.policy import Policy, Shortage
 from jeroboam.quota.policy_form import HIGHEST, policy
-from jeroboam.quota.simulator.scenario import MAX_DEPTH, Units, child_defaults, limits
+from jeroboam.quota.simulator.scenario import MAX_DEPTH, Units, child_defaults, limits, shown
 from jeroboam.quota.tree import ROOT, Amounts, Claim, Limit, Node, Reservation, Tree
 
 NODE = {
@@ -45,6 +45,8 @@ class Start:
         self.steps = items(top, "steps", ())
         self.own: dict[str, Amounts] = {}
         self.ids: dict[str, str | None] = {}  # what nodes are called; None: two of them
+        self.named: set[str] = set()  # claims and reservations, those that are over too
+        self.notices: list[tuple[Where, str]] = []
         self.order = 0
         if "tree" not in top:
             raise BadForm(("tree",), "is missing")
@@ -52,6 +54,14 @@ class Start:
         for index, written in enumerate(items(top, "claims", ())):
             for claim in self.claims(written, ("claims", index)):
                 self._take_over(claim, ("claims", index))
+
+    def name_once(self, ident: str, where: Where) -> None:
+        """An id stands for one claim or reservation of the file, also when that is over: otherwise the engine would
+        take what is written as the former request, asked again.
+        """
+        if ident in self.named:
+            raise BadForm((*where, "id"), f"{ident} is there already: each claim and reservation has an id of its own")
+        self.named.add(ident)
 
     def _plant(self, spec: Mapping[str, Any], rules: Policy) -> Tree:
         where: Where = ("tree",)
@@ -63,6 +73,7 @@ class Start:
         self._settings(spec, tree.root, where)
         self._children(tree, spec, tree.root, where)
         self._reserve(tree, spec, tree.root, where)
+        self._notice(tree.root, where)
         return tree
 
     def _children(self, tree: Tree, spec: Mapping[str, Any], parent: Node, where: Where) -> None:
@@ -85,7 +96,17 @@ class Start:
             lift(tree, node, resource, limit.private)
         self._children(tree, spec, node, where)
         self._reserve(tree, spec, node, where)
+        self._notice(node, where)
         return node
+
+    def _notice(self, node: Node, where: Where) -> None:
+        """An over-allocated node is taken as it is (a cloud that has lost capacity is one), not without a word."""
+        for resource, limit in node.limits.items():
+            given = node.allocated.get(resource, 0) + node.reserved.get(resource, 0)
+            if 0 <= limit.hard < given:
+                owns, gives = (shown(self.units.out(resource, units)) for units in (limit.hard, given))
+                told = f"{node.name} owns {owns} {resource}, of which {gives} are allocated or reserved: taken as it is"
+                self.notices.append(((*where, "hard_limit", resource), told))
 
     def _call(self, name: str, ident: str | None, node_id: str, where: Where) -> None:
         """From now on the node is found by its id, and by its name if no other has it. Without an id its name is it."""
@@ -127,6 +148,7 @@ class Start:
         if any(amounts.values()):
             called = node.name if node is tree.root else node.id.removeprefix("/")
             held = Reservation(f"{called}:reserved", node.id, amounts)
+            self.name_once(held.id, where)
             tree.reservations[held.id] = held
             for resource, amount in amounts.items():
                 change(tree, node, resource, reserved=amount)
@@ -139,7 +161,7 @@ class Start:
         if self.order + count > MANY:
             raise BadForm(where, f"makes more than {MANY} claims in all")
         node_id = self.node_id(spec.get("project"), (*where, "project"))
-        amounts = {r: a for r, a in self.units.amounts(spec.get("amount"), (*where, "amount")).items() if a}
+        amounts = {r: a for r, a in self.amount(spec, where).items() if a}
         priority = whole(spec["priority"], (*where, "priority"), -HIGHEST, HIGHEST) if "priority" in spec else None
         at = number(spec.get("at", 0), (*where, "at"))
         reclaimable = flag(spec.get("reclaimable", True), (*where, "reclaimable"))
@@ -148,8 +170,10 @@ class Start:
         drawn = None if spec.get("reservation") is None else text(spec["reservation"], (*where, "reservation"))
         for number_ in range(1, count + 1):
             self.order += 1
+            ident = f"{name}{number_}" if "count" in spec else name
+            self.name_once(ident, where)
             yield Claim(
-                f"{name}{number_}" if "count" in spec else name,
+                ident,
                 node_id,
                 dict(amounts),
                 node.priority(priority),
@@ -159,10 +183,15 @@ class Start:
                 shortage=shortage,
             )
 
+    def amount(self, spec: Mapping[str, Any], where: Where) -> Amounts:
+        """What a claim or a reservation is of: something."""
+        amounts = self.units.amounts(spec.get("amount"), (*where, "amount"))
+        if not amounts:
+            raise BadForm((*where, "amount"), "should name a resource")
+        return amounts
+
     def _take_over(self, claim: Claim, where: Where) -> None:
         """Admitted already, as it is, even if it exceeds a limit."""
-        if claim.id in self.tree.claims:
-            raise BadForm((*where, "id"), f"{claim.id} is there already")
         node = self.tree.nodes.get(claim.node_id)
         if node is None:
             raise BadForm((*where, "project"), "is not in the tree")
@@ -183,7 +212,7 @@ class Start:
         if reason.resource is None:
             raise BadForm((*where, "reservation"), f"is none of that project: {claim.reservation}")
         left = self.units.out(reason.resource, reason.figures["available"])
-        raise BadForm((*where, "amount", reason.resource), f"is more than the {left:g} that are left to draw")
+        raise BadForm((*where, "amount", reason.resource), f"is more than the {shown(left)} that are left to draw")
 
     def node_id(self, value: Any, where: Where) -> str:
         """The id of the project of that id or name; where there is none, one that is in no tree."""

@@ -56,4 +56,5 @@ def read_reason(text: str | None) -> Reason | None:
         return None
     given: dict[str, Any] = orjson.loads(text)
     helps = tuple(Help(one["code"], one["node"], one["figures"], one["at"]) for one in given["helps"])
-    return Reason(given["code"], given["node"], given["resource"], given["figures"], given["rule"], helps)
+    what = (given["code"], given["node"], given["resource"], given["figures"], given["rule"], helps)
+    return Reason(*what, given.get("decides"), given.get("reservation"))

@@ -51,6 +51,7 @@ NODE_COLUMNS = (
     limits.c.used,
     limits.c.reserved,
     limits.c.subtree,
+    limits.c.in_debt,
 )
 CLAIM_COLUMNS = (
     claims.c.id,
@@ -158,7 +159,7 @@ def _attach(tree: Tree, node: Node, parent_id: str) -> None:
 
 
 def _add_limit(node: Node, row: Sequence[Any]) -> None:
-    resource, hard, lend, borrow, used, reserved, subtree = row
+    resource, hard, lend, borrow, used, reserved, subtree, _ = row
     if resource is None:
         return
     if hard is not None:

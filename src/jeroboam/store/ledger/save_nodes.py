@@ -5,6 +5,7 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
+from jeroboam.quota.counters import debt
 from jeroboam.quota.tree import ROOT, Node
 from jeroboam.store.ledger.codecs import write_defaults, write_policy
 from jeroboam.store.ledger.load import Books, nodes_of
@@ -37,6 +38,7 @@ _UPDATE_LIMIT = (
         used=bindparam("to_used"),
         reserved=bindparam("to_reserved"),
         subtree=bindparam("to_subtree"),
+        in_debt=bindparam("to_in_debt"),
     )
 )
 _DELETE_LIMIT = delete(limits).where(
@@ -99,13 +101,13 @@ def _limit_rows(node: Node) -> Iterable[tuple[str, tuple[Any, ...]]]:
         limit = node.limits.get(resource)
         own = (None, None, None) if limit is None else (limit.hard, limit.lend, limit.borrow)
         held = (node.used.get(resource, 0), node.reserved.get(resource, 0), node.subtree.get(resource, 0))
-        yield resource, own + held
+        yield resource, (*own, *held, debt(node, resource) > 0)
 
 
 def _save_limits(
     tx: Connection, old: Mapping[tuple[str, str], tuple[Any, ...]], new: Mapping[tuple[str, str], tuple[Any, ...]]
 ) -> None:
-    names = ("hard", "lend", "borrow", "used", "reserved", "subtree")
+    names = ("hard", "lend", "borrow", "used", "reserved", "subtree", "in_debt")
     changed = [
         {"at_node": key[0], "of_resource": key[1], **{f"to_{n}": v for n, v in zip(names, row, strict=True)}}
         for key, row in new.items()

@@ -55,6 +55,7 @@ def repair(tx: Connection, actor: Actor, now: float) -> list[Difference]:
         after = {f"{d.counter}.{d.resource}": d.should_be for d in of_node}
         audit.append(tx, Entry(actor, node_id, REPAIR, before, after, now))
     books = resident.books(tx)
+    books.tree.dirty_nodes.update(difference.node_id for difference in found)  # whether they are in debt follows
     settle(books.tree, now)
     write(tx, books, now)
     return found

@@ -61,7 +61,7 @@ BEGIN
         level := CASE WHEN up_node IS NULL THEN below ELSE level - 1 END;
     END LOOP;
     -- 4. Where nothing was carried any further, an ancestor may hold more than it may: the engine knows what to do.
-    IF fits AND sign > 0 AND stopped <> '{}' THEN
+    IF fits AND sign > 0 AND stopped <> '{}' AND EXISTS (SELECT FROM quota_limits WHERE in_debt) THEN
         fits := NOT EXISTS (
             WITH RECURSIVE above AS (
                 SELECT parent_id AS id FROM quota_nodes WHERE id = ANY (stopped)
