@@ -1,9 +1,11 @@
 """`make demo`: two teams of one organisation share 16 containers on a real Docker Engine, step by step.
 
 Everything goes through the public APIs with clients that any user has: python-zunclient for the containers,
-keystoneauth for the quota tree and the events. It ends with everything still running, and can be run again.
+keystoneauth for the quota tree and the events. It ends with everything still running, and can be run again: then
+it removes the containers that it made, by their label, and no others.
 
-The data folder and the engine come from JEROBOAM_DATA and JEROBOAM_ENGINE__URL, as `make demo` sets them.
+The data folder and the engine come from JEROBOAM_DATA and JEROBOAM_ENGINE__URL, as `make demo` sets them; the engine is
+written into the data folder's jeroboam.toml, so that every later command finds it too.
 """
 
 import os
@@ -27,6 +29,9 @@ from zunclient.common.apiclient.exceptions import HttpError
 from jeroboam.backends.busybox import import_busybox
 from jeroboam.backends.docker import DockerBackend
 from jeroboam.backends.errors import BackendError, Permanent
+from jeroboam.cli import process
+from jeroboam.files import private_folder, write_private
+from jeroboam.settings import FILE
 
 JEROBOAM = Path(sys.executable).with_name("jeroboam")
 LIBRARY = Path(__file__).with_name("lib.sh")
@@ -34,7 +39,12 @@ IMAGE = "busybox:latest"
 IMAGE_ID = "image.id"
 # Process 1 has no default signal handlers: without the trap each stop would take its whole time-out.
 COMMAND = ["sh", "-c", "trap 'exit 0' TERM; while :; do sleep 1; done"]
+LABEL = {"jeroboam-demo": "yes"}
+"""By which a later run knows what an earlier one made."""
 GRACE_SECONDS = 5
+ROOM = {"org": 16, "team1": 8, "team2": 8}
+"""Containers, by cloud; `jeroboam up` gives its example the same."""
+WRITTEN = "# Written by `make demo`"
 FIGURES = ("hard_limit", "used", "reserved", "allocated", "free", "borrowed", "lent", "deserved")
 WAIT_SECONDS = 120.0
 
@@ -79,7 +89,7 @@ class Cloud:
 
     def _create(self, name: str) -> str:
         try:
-            made = self.containers.run(name=name, image=IMAGE, command=COMMAND, cpu="0.1", memory="16")
+            made = self.containers.run(name=name, image=IMAGE, command=COMMAND, cpu="0.1", memory="16", labels=LABEL)
         except HttpError as error:
             raise DemoFailed(str(error)) from None
         return str(made.uuid)
@@ -103,8 +113,21 @@ def until(what: str, done: Callable[[], bool], progress: Callable[[], str]) -> N
 # the steps
 
 
-def start_server(data: Path) -> None:
+def write_settings(file: Path, url: str) -> None:
+    """Its own file only: what somebody has written there is theirs."""
+    if not file.exists() or file.read_text().startswith(WRITTEN):
+        private_folder(file.parent)
+        write_private(file, f'{WRITTEN}, whose engine this is.\n[engine]\nurl = "{url}"\n')
+
+
+def start_server(data: Path, url: str) -> None:
     title("Starting Jeroboam: Keystone, API, conductor")
+    running = process.find_running(data)
+    if running is not None and running.engine != url:
+        raise DemoFailed(
+            f"the server that runs works with the engine at {running.engine}, the demo's is at {url}: stop it with "
+            f"`{JEROBOAM} down --data {data}`, and run `make demo` again"
+        )
     if subprocess.run([JEROBOAM, "up", "--detach"], check=False).returncode:
         raise DemoFailed("Jeroboam did not start: the lines above say why; `jeroboam doctor` says what is missing")
     os.environ["OS_CLIENT_CONFIG_FILE"] = str(data / "clouds.yaml")
@@ -143,23 +166,56 @@ def make_image(url: str) -> None:
         import_busybox(url, IMAGE)
 
 
+def check_untouched(org: Cloud, teams: Sequence[Cloud]) -> None:
+    """Before anything is removed or set: what somebody has made or set by hand is not the demo's to undo."""
+    mine = [f"{c.name} of {team.name}" for team in teams for c in team.containers.list() if not of_demo(c)]
+    changed = changed_by_hand(org.quota.get("/tree").json())
+    if not mine and not changed:
+        return
+    found = [*changed, *([f"containers that the demo did not make: {', '.join(sorted(mine))}"] if mine else [])]
+    raise DemoFailed(
+        f"it needs the room of both teams, and finds {'; '.join(found)}. It has touched nothing: `make clean` first, "
+        "which removes everything, or set that back by hand"
+    )
+
+
+def of_demo(container: Any) -> bool:
+    return LABEL.items() <= (container.labels or {}).items()
+
+
+def changed_by_hand(tree: dict[str, Any]) -> list[str]:
+    """Limits that are neither the example's nor the demo's, which are the same; nothing is what there is before."""
+    nodes = [tree, *tree["children"]]
+    wanted = [(node, "containers", ROOM.get(node["name"], 0)) for node in nodes]
+    wanted += [(node, resource, -1) for node in nodes for resource in ("vcpus", "memory")]
+    return [
+        f"a hard_limit of {is_now} {resource} at {node['name']}, which is not the demo's"
+        for node, resource, limit in wanted
+        if (is_now := node["hard_limit"].get(resource, 0)) not in (0, limit)
+    ]
+
+
 def clear(teams: Sequence[Cloud]) -> None:
     """What an earlier run left: the demo starts from nothing."""
-    left = [(team, c) for team in teams for c in team.containers.list()]
-    if not left:
+    if not any(team.containers.list() for team in teams):
         return
-    for team, container in left:
-        team.containers.delete(container.uuid, force=True)
-    until("the containers of the last run go", lambda: not any(t.containers.list() for t in teams), lambda: "gone")
+    for team in teams:
+        for container in team.containers.list():
+            team.containers.delete(container.uuid, force=True)
+    until(
+        "the containers of the last run go",
+        lambda: not any(team.containers.list() for team in teams),
+        lambda: f"{sum(len(team.containers.list()) for team in teams)} left",
+    )
 
 
 def set_limits(system: Cloud, org: Cloud, teams: Sequence[Cloud]) -> None:
     """The organisation owns 16 containers; each team owns 8 of them, lends what it leaves idle, and may borrow."""
     unbounded = {"hard_limit": -1}
-    room = {"containers": {"hard_limit": 16}, "vcpus": unbounded, "memory": unbounded}
+    room = {"containers": {"hard_limit": ROOM[org.name]}, "vcpus": unbounded, "memory": unbounded}
     patch(system, org, {"limits": room, "policy": {"grace_seconds": GRACE_SECONDS}})
-    room["containers"] = {"hard_limit": 8, "lend_limit": None, "borrow_limit": None}
     for team in teams:
+        room["containers"] = {"hard_limit": ROOM[team.name], "lend_limit": None, "borrow_limit": None}
         patch(org, team, {"limits": room})
     say("the organisation owns 16 containers, each team 8 of them; what one leaves idle the other may borrow")
 
@@ -258,13 +314,14 @@ def how_to_go_on(data: Path) -> None:
     bin_folder = Path(sys.executable).parent
     for line in (
         f"export PATH={bin_folder}:$PATH OS_CLIENT_CONFIG_FILE={data / 'clouds.yaml'}",
+        f"export JEROBOAM_DATA={data}    # for jeroboam status, doctor, quota verify, down, up",
         "openstack --os-cloud team1 appcontainer list",
         "openstack --os-cloud org quota tree show",
         "openstack --os-cloud team2 appcontainer show team2-c12",
         "openstack --os-cloud team1 appcontainer exec team1-c01 hostname",
         "openstack --os-cloud team1 appcontainer delete --force team1-c08",
         "openstack --os-cloud team2 appcontainer start team2-c12    # borrows what team1 left",
-        "jeroboam down --data " + str(data) + "      # stops the server; make clean removes everything",
+        "jeroboam down         # stops the server; jeroboam up --detach starts it again; make clean removes everything",
     ):
         console.print(f"  {line}", soft_wrap=True)
 
@@ -272,9 +329,11 @@ def how_to_go_on(data: Path) -> None:
 def main() -> None:
     data = Path(os.environ["JEROBOAM_DATA"]).absolute()
     url = os.environ["JEROBOAM_ENGINE__URL"]
-    start_server(data)
+    write_settings(data / FILE, url)
+    start_server(data, url)
     provide_image(url, data.parent / IMAGE_ID)
     system, org, team1, team2 = (Cloud.of(name) for name in ("jeroboam-system", "org", "team1", "team2"))
+    check_untouched(org, (team1, team2))
     clear((team1, team2))
     set_limits(system, org, (team1, team2))
     show_tree(org)

@@ -51,6 +51,8 @@ def test_figure_15_over_http(org: Organisation) -> None:
     assert (node["used"]["containers"], node["borrowed"]["containers"]) == (12, 4)
     waiting = [org.team1.create(f"more{n}", command=["sleep", "inf"]) for n in range(4)]
     assert all("taken back" in c["status_reason"] for c in waiting)
+    told = [e for e in org.team1.ask("GET", "/events/v1/history?limit=1000").json()["events"] if e["type"] == "quota"]
+    assert [event["name"] for event in told] == ["more0", "more1", "more2", "more3"]
     reclaims = org.team2.ask("GET", "/quota/v1/reclaims").json()["reclaims"]
     assert len(reclaims) == 4
     assert {r["node_name"] for r in reclaims} == {"another project"}
@@ -69,6 +71,21 @@ def test_figure_15_over_http(org: Organisation) -> None:
     assert "team1" not in org.team2.ask("GET", "/events/v1/history?limit=1000").text
     again = org.team2.ask("POST", f"/container/v1/containers/{evicted[0]['uuid']}/start")
     assert again.status_code in (202, 403)
+
+
+def test_who_starts_again_and_has_not_waited_is_not_said_to_have(org: Organisation) -> None:
+    org.fill(org.team2, 12)
+    taker = org.team1.create("taker", command=["sleep", "inf"])
+    org.fill(org.team1, 4)
+    org.cloud.work()
+    left = [c for c in org.team2.ask("GET", "/container/v1/containers").json()["containers"] if c["status_reason"]]
+    assert org.team1.ask("DELETE", f"/container/v1/containers/{taker['uuid']}?force=true").status_code == 204
+    org.cloud.work()
+    assert org.team2.ask("POST", f"/container/v1/containers/{left[0]['uuid']}/start").status_code == 202
+    org.cloud.work()
+    events = org.team2.ask("GET", "/events/v1/history?limit=1000").json()["events"]
+    (back,) = [event for event in events if event["type"] == "readmitted"]
+    assert (back["name"], back["message"]) == (left[0]["name"], "Admitted: there is room for it again.")
 
 
 def test_a_manager_sees_the_tree_below_by_name_and_a_member_only_itself(org: Organisation) -> None:
@@ -176,6 +193,8 @@ def test_reservations_are_made_drawn_extended_and_released(cloud: Cloud, org: Or
     assert manager.ask("PATCH", f"{path}/{body['id']}", {"until": "2020-01-01"}).status_code == 400
     extended = manager.ask("PATCH", f"{path}/{body['id']}", {"until": "2999-01-01T00:00:00Z"})
     assert extended.json()["until"] == "2999-01-01T00:00:00+00:00"
+    entry = manager.ask("GET", "/quota/v1/audit").json()["entries"][0]
+    assert (entry["before"]["until"], entry["after"]["until"]) == (None, "2999-01-01T00:00:00+00:00")
     short = org.team1.ask("POST", "/quota/v1/dry-run", {"amounts": {"containers": 15}, "shortage": "refuse"}).json()
     (back,) = [h for h in short["reason"]["helps"] if h["code"] == "wait_until"]
     assert (back["figures"], back["at"]) == ({"units": 1}, "2999-01-01T00:00:00+00:00")

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -32,6 +33,20 @@ def test_help_lists_every_command(plain: Command) -> None:
     said = subprocess.run([sys.executable, "-m", "jeroboam.cli", "--help"], capture_output=True, text=True, check=True)
     assert [name for name in COMMANDS if f" {name} " not in said.stdout] == []
     assert "jeroboam up --detach" in said.stdout
+
+
+@pytest.mark.parametrize("command", [("copy", "--to=sqlite:////tmp/never-made.sqlite"), ("forget-engine",)])
+def test_no_database_is_made_to_be_worked_on(command: tuple[str, ...], tmp_path: Path) -> None:
+    line = [sys.executable, "-m", "jeroboam.cli", "db", *command, f"--data={tmp_path}"]
+    said = subprocess.run(line, capture_output=True, text=True, check=False)
+    assert (said.returncode, f"there is no database {tmp_path}/jeroboam.sqlite" in said.stderr) == (1, True)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_version_in_a_line() -> None:
+    line = [sys.executable, "-m", "jeroboam.cli", "--version"]
+    said = subprocess.run(line, capture_output=True, text=True, check=True).stdout
+    assert said == f"jeroboam {version('jeroboam')}\n"
 
 
 @pytest.mark.parametrize("name", COMMANDS)

@@ -64,7 +64,10 @@ def test_a_copy_goes_on_where_the_original_ended(command: Command, empty: str) -
     assert command.run("down").returncode == 0
     copied = command.run("db copy", f"--to={empty}")
     assert copied.returncode == 0, copied.stderr
-    assert "registries: 1 rows" in copied.stdout + copied.stderr
+    assert "registries: 1 row\n" in copied.stdout + copied.stderr
+    assert f"from sqlite:///{command.data}/jeroboam.sqlite to postgresql" in copied.stdout
+    assert "Database(" not in copied.stdout
+    assert ("hidden" in copied.stdout) is ("***" in copied.stdout)
     _take_the_advice(command.data, copied.stdout)
     assert command.up("--detach").returncode == 0
     assert names(command, token) == ["web"]

@@ -82,4 +82,4 @@ def test_for_people(command: Command) -> None:
     said = command.run("doctor", *command.addresses)
     assert said.stdout.splitlines()[0].split() == ["check", "result", "found", "mend"]
     wrong = command.run("doctor", "-f", "yaml")
-    assert (wrong.returncode, "-f table or -f json" in wrong.stderr) == (1, True)
+    assert (wrong.returncode, "cannot print as 'yaml'" in wrong.stderr) == (2, True)

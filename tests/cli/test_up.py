@@ -49,7 +49,13 @@ def test_background_from_start_to_stop_and_again(command: Command) -> None:
         "since": "",
         "api": "answers",
         "keystone": "answers",
+        "database": "answers",
+        "engine": "does not answer",
     }
+    where = {row["part"]: row["where"] for row in json.loads(command.run("status", "-f", "json").stdout)}
+    assert where["engine"] == command.engine
+    assert where["database"] == f"sqlite:///{command.data}/jeroboam.sqlite"
+    assert command.run("status").returncode == 0  # requests are accepted, and carried out when the engine is back
     token = token_of(command, "team1")
     assert containers(command, token).json()["containers"] == []
     family = command.family()

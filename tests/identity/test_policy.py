@@ -213,3 +213,26 @@ def test_decisions_remembered_are_those_of_the_same_target(policy: Policy) -> No
     expected = [True, False, True]
     for _ in range(2):
         assert [policy.allows(CALLERS["member"], "container:get", target) for target in targets] == expected
+
+
+@pytest.mark.parametrize(
+    ("rule", "help"),
+    [
+        ("quota:set", "ask a manager of a project or domain above it"),
+        ("quota:force", "ask an admin of a project or domain above it, or of the system"),
+        ("quota:reserve", "ask a manager of that project or a manager of a project or domain above it"),
+        ("container:create", "ask a member of that project"),
+        ("host:list", "ask a reader of the whole system"),
+        ("container:create:host", "nobody may, unless the operator of this cloud allows it"),
+    ],
+)
+def test_who_is_refused_is_told_whom_to_ask(rule: str, help: str) -> None:
+    with pytest.raises(Forbidden) as refused:
+        Policy().check(caller("team2", READER), rule, OWN)
+    assert refused.value.message.endswith(f"; {help}")
+
+
+def test_of_an_operators_own_rule_only_the_operator_knows(tmp_path: Path) -> None:
+    (tmp_path / "policy.yaml").write_text('"quota:set": "role:king"\n')
+    with pytest.raises(Forbidden, match="the operator of this cloud has set the rule: ask there"):
+        Policy(tmp_path / "policy.yaml").check(CALLERS["admin above"], "quota:set", OWN)

@@ -68,7 +68,9 @@ def test_it_is_applied_and_exported_as_it_was_written(cloud: Cloud, file: Path) 
 
 def test_an_export_applies_to_nothing_new(cloud: Cloud, tmp_path: Path) -> None:
     file = tmp_path / "export.yaml"
-    file.write_text(cloud.openstack("quota tree export", cloud="apply").out)
+    export = cloud.openstack("quota tree export", cloud="apply").out
+    assert export.startswith("# Not in here, though it bounds apply: cloud (")
+    file.write_text(export)
     assert cloud.openstack("quota tree apply -f json", str(file), cloud="apply").json() == []
 
 
@@ -89,10 +91,10 @@ def test_all_or_nothing(cloud: Cloud, tmp_path: Path) -> None:
     [
         ("name: apply\nhardlimit: {}\n", "apply", "tree.yaml: line 2: 'hardlimit' is not known here; known are name,"),
         ("name: &a apply\n", "apply", "line 1: anchors (&) and aliases (*) are not taken here"),
-        ("name: apply\nchildren:\n- name: nobody\n", "apply", "cannot find a node 'nobody'"),
+        ("name: apply\nchildren:\n- name: nobody\n", "apply", "cannot find a project 'nobody'"),
         ("name: apply\nhard_limit: {containers: 17}\n", "apply", "'quota:set'"),
         ("name: apply-a\nweight: 9\n", "apply-a", "'quota:set'"),
-        ("name: apply-b\nweight: 9\n", "apply-a", "cannot find a node 'apply-b'"),
+        ("name: apply-b\nweight: 9\n", "apply-a", "cannot find a project 'apply-b'"),
     ],
 )
 def test_what_cannot_be_applied(cloud: Cloud, tmp_path: Path, content: str, who: str, sentence: str) -> None:

@@ -48,10 +48,10 @@ def test_nothing_is_charged(cloud: Cloud) -> None:
 @pytest.mark.parametrize(
     ("line", "status", "sentence"),
     [
-        ("quota check", 1, "cannot check nothing: give --containers"),
-        ("quota check --containers 1 --resource containers=2", 1, "cannot ask for containers twice"),
+        ("quota check", 2, "cannot check nothing: give --containers"),
+        ("quota check --containers 1 --resource containers=2", 2, "cannot ask for containers twice"),
         ("quota check --containers x", 2, "cannot read 'x' as an amount of containers"),
-        ("quota check --containers 1 --priority 101", 2, "--priority"),
+        ("quota check --containers 1 --priority 101", 2, "cannot read '101': write a whole number from 0 to 100"),
     ],
 )
 def test_what_cannot_be_asked(cloud: Cloud, line: str, status: int, sentence: str) -> None:

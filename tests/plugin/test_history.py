@@ -111,7 +111,7 @@ def test_nothing_is_said_to_be_nothing(cloud: Cloud, begin: float) -> None:
         ("--since 900d", "past-a", 1, "hours are kept for 92 days"),
         ("--since 2h --until 3h", "past-a", 1, "it ends before it begins"),
         ("--depth 1", "past-a", 1, "does not allow it"),
-        ("past-b", "past-a", 1, "cannot find a node 'past-b'"),
+        ("past-b", "past-a", 1, "cannot find a project 'past-b'"),
     ],
 )
 def test_refusals(cloud: Cloud, begin: float, line: str, name: str, status: int, sentence: str) -> None:

@@ -69,12 +69,11 @@ def test_the_audit_reads_as_sentences(cloud: Cloud) -> None:
 @pytest.mark.parametrize(
     ("line", "cloud_name", "sentence"),
     [
-        ("quota node set nodes-a --hard containers=9", "nodes-a", "ask a manager of your project"),
-        ("quota node show nodes-a", "nodes-b", "cannot find a node 'nodes-a'"),
-        ("quota node show no-such-project", "jeroboam-admin", "cannot find a node 'no-such-project'"),
+        ("quota node set nodes-a --hard containers=9", "nodes-a", "ask a manager of a project or domain above it"),
+        ("quota node show nodes-a", "nodes-b", "cannot find a project 'nodes-a'"),
+        ("quota node show no-such-project", "jeroboam-admin", "cannot find a project 'no-such-project'"),
         ("quota node show a/../b?c#d", "nodes", "cannot find"),
         ("quota node set nodes-a --hard containers=1000", "nodes", "cannot give 992 more containers: nodes has"),
-        ("quota node set nodes-a", "nodes", "cannot set nothing: give --hard"),
     ],
 )
 def test_refusals_are_the_server_s_sentence(cloud: Cloud, line: str, cloud_name: str, sentence: str) -> None:
@@ -88,6 +87,9 @@ def test_bad_arguments_are_refused_before_anything_is_asked(cloud: Cloud) -> Non
     refused = cloud.openstack("quota node set nodes-a --hard containers=lots", cloud="nodes")
     assert refused.status == 2
     assert "cannot read 'lots' as an amount of containers: write a whole number, or unlimited" in refused.err
+    nothing = cloud.openstack("quota node set nodes-a", cloud="nodes")
+    assert (nothing.status, "cannot set nothing: give --hard" in nothing.err) == (2, True)
+    assert "--child-default-lend or --child-default-borrow" in nothing.err
 
 
 def test_a_project_that_nobody_has_used_yet_is_found_by_name(cloud: Cloud) -> None:

@@ -43,6 +43,15 @@ def test_a_reservation_from_creation_to_end(cloud: Cloud) -> None:
     again = cloud.openstack(twin, cloud="reserving")
     assert (again.status, "has a reservation of that name" in again.err) == (1, True)
 
+    below = cloud.openstack("quota reservation list --below -f json", cloud="reserving").json()
+    assert [(row["name"], row["project"]) for row in sorted(below, key=lambda row: row["project"])] == [
+        ("night", "reserving-a"),
+        ("night", "reserving-b"),
+    ]
+    assert cloud.openstack("quota reservation list -f json", cloud="reserving").json() == []
+    refused = cloud.openstack("quota reservation list --below", cloud="reserving-a")
+    assert (refused.status, "does not allow it" in refused.err) == (1, True)
+
     released = cloud.openstack("quota reservation delete night --project reserving-a", cloud="reserving")
     assert released.status == 0, released.err
     assert cloud.openstack("quota reservation list -f json", cloud="reserving-a").json() == []
@@ -61,6 +70,7 @@ def test_a_reservation_from_creation_to_end(cloud: Cloud) -> None:
         ),
         ("quota reservation create x --amount containers=1 --until 2001-01-01", "reserving", 1, "that is past"),
         ("quota reservation create x", "reserving", 2, "--amount"),
+        ("quota reservation create x --amount containers=0", "reserving", 1, "cannot reserve nothing: give 1 or more"),
         ("quota reservation extend x --until 1h", "reserving", 1, "cannot find reservation 'x'"),
         ("quota reservation delete x y", "reserving", 1, "cannot release 2 of 2 reservations"),
     ],

@@ -40,6 +40,9 @@ def test_rows_have_the_path(cloud: Cloud) -> None:
 
 
 def test_a_member_sees_its_own_node_alone(cloud: Cloud) -> None:
+    unknown = cloud.openstack("quota tree show --resource nosuch", cloud="tree-a")
+    assert (unknown.status, unknown.out) == (1, "")
+    assert "cannot show 'nosuch': nobody here has any of that; there are containers, memory, vcpus" in unknown.err
     shown = cloud.openstack("quota tree show --resource containers", cloud="tree-a")
     assert [row[0] for row in shown.table()] == ["tree-a"]
 

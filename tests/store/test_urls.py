@@ -8,6 +8,7 @@ from jeroboam.model.errors import Unavailable
 from jeroboam.settings import load
 from jeroboam.store import urls
 from jeroboam.store.database import Database
+from jeroboam.store.server import unavailable
 
 SECRETS = ("s3cr3t", "w0rd", "s3", "cr3t")
 
@@ -23,9 +24,21 @@ SECRETS = ("s3cr3t", "w0rd", "s3", "cr3t")
 )
 def test_no_secret_is_shown(url: str, shown: str, tmp_path: Path) -> None:
     assert urls.shown(urls.parsed(url)) == load(tmp_path, database=url).database_shown == shown
+    assert urls.hides(urls.parsed(url))
     db = Database(url)
     assert repr(db) == f"Database({shown!r})"
     db.close()
+
+
+def test_what_does_not_pass_is_not_said_to_pass() -> None:
+    lasts = unavailable('connection failed: FATAL:  database "none" does not exist')
+    assert "see that its URL is right and that it has been made" in str(lasts)
+    assert "try again" not in str(lasts)
+
+
+def test_what_hides_nothing_says_so() -> None:
+    for url in ("sqlite:////srv/x.sqlite", "postgresql://u@db.example/x?sslmode=require", "postgresql:///x"):
+        assert not urls.hides(urls.parsed(url)), url
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 python-zunclient prints `errors[0].title`, openstacksdk and keystoneauth `message`: both are the sentence.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import structlog
@@ -14,6 +14,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from jeroboam.api.respond import json
+from jeroboam.api.wording import sentence
 from jeroboam.model.errors import Malformed, NotFound, Problem, TooLarge, Unauthenticated, Unavailable
 
 log = structlog.get_logger("jeroboam.api")
@@ -82,17 +83,6 @@ def install(app: FastAPI) -> None:
 
 def request_id(request: Request) -> str:
     return str(request.scope.get("request_id", ""))
-
-
-def sentence(errors: Sequence[Mapping[str, Any]]) -> str:
-    """The first few of pydantic's errors in words; what the caller sent is not repeated."""
-    parts = []
-    for error in errors[:3]:
-        where = ".".join(str(part) for part in error["loc"][1:]) or str(error["loc"][0])
-        # The union's own branches are noise to a person: keep the field's name and the message.
-        parts.append(f"{where[:100]}: {str(error['msg'])[:300]}")
-    more = f" (and {len(errors) - 3} more)" if len(errors) > 3 else ""
-    return f"cannot read the request: {'; '.join(parts)}{more}"
 
 
 def _from_http(request: Request, error: HTTPException) -> Problem:

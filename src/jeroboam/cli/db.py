@@ -5,14 +5,16 @@ from contextlib import ExitStack
 from jeroboam.cli import process
 from jeroboam.cli.errors import Refused
 from jeroboam.cli.progress import Progress
+from jeroboam.cli.words import count
 from jeroboam.settings import FILE, Settings
 
 
 def copy(settings: Settings, url: str) -> None:
-    """Raises Refused while something runs on the data folder, Unavailable, Conflict (the target is not empty)."""
+    """Raises Refused (something runs on the data folder, nothing is there), Unavailable, Conflict (not empty)."""
     from jeroboam.store import copying
     from jeroboam.store.database import Database
 
+    must_exist(settings, "copy the database")
     progress = Progress()
     with ExitStack() as stack:
         stack.enter_context(process.nobody_else(settings.data))
@@ -22,10 +24,10 @@ def copy(settings: Settings, url: str) -> None:
         stack.callback(target.close)
         if repr(source) == repr(target):
             raise Refused("cannot copy a database to itself: give another with --to")
-        progress(f"from {source} to {target}")
+        progress(f"from {source.shown} to {target.shown}")
         for database in (source, target):
             database.migrate()
-        copying.copy(source, target, lambda table, rows: progress(f"  {table}: {rows} rows"))
+        copying.copy(source, target, lambda table, rows: progress(f"  {table}: {count(rows, 'row')}"))
     progress("copied; every counter adds up. The old database is as it was; to start again on the new one, write")
     _say_line(settings, url, progress)
 
@@ -35,6 +37,7 @@ def forget_engine(settings: Settings) -> None:
     from jeroboam.store import engine
     from jeroboam.store.database import Database
 
+    must_exist(settings, "forget the engine")
     with ExitStack() as stack:
         stack.enter_context(process.nobody_else(settings.data))
         database = Database(settings.database_url)
@@ -43,6 +46,15 @@ def forget_engine(settings: Settings) -> None:
         with database.write() as tx:
             engine.forget(tx)
     Progress()("forgotten; the next conductor that starts makes the containers on the engine that it is given")
+
+
+def must_exist(settings: Settings, do: str) -> None:
+    """Raises Refused where there is no file to `do` that with: SQLite would make an empty one."""
+    file = settings.database_file
+    if file is not None and not file.is_file():
+        raise Refused(
+            f"cannot {do}: there is no database {file}; give its folder with --data, or the database with --database"
+        )
 
 
 def say_if_not_written(settings: Settings, progress: Progress) -> None:
@@ -58,7 +70,8 @@ def say_if_not_written(settings: Settings, progress: Progress) -> None:
 def _say_line(settings: Settings, url: str, progress: Progress) -> None:
     from jeroboam.store import urls
 
-    progress.plain(f'    database = "{urls.shown(urls.parsed(url))}"')
-    progress.plain(
-        f"at the top of {settings.data / FILE}, with what is hidden here. A password is better in ~/.pgpass."
-    )
+    parsed = urls.parsed(url)
+    shown, hides = urls.shown(parsed), urls.hides(parsed)
+    progress.plain(f'    database = "{shown}"')
+    hidden = ", with what is hidden here. A password is better in ~/.pgpass" if hides else ""
+    progress.plain(f"at the top of {settings.data / FILE}{hidden}.")

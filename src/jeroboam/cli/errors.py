@@ -6,7 +6,8 @@ from contextlib import contextmanager
 
 import typer
 
-FAILED, USAGE = 1, 2
+FAILED, USAGE, UNCHECKED = 1, 2, 2
+"""UNCHECKED: of commands whose 1 is an answer, where they have none."""
 
 
 class Refused(Exception):
@@ -14,8 +15,8 @@ class Refused(Exception):
 
 
 @contextmanager
-def sentences() -> Iterator[None]:
-    """Turns what an operator can mend into a sentence on stderr: exit status 1, and 2 for bad settings."""
+def sentences(failed: int = FAILED) -> Iterator[None]:
+    """Turns what an operator can mend into a sentence on stderr: exit status `failed`, and 2 for bad settings."""
     from pydantic import ValidationError
 
     from jeroboam.model.errors import Problem
@@ -24,12 +25,12 @@ def sentences() -> Iterator[None]:
         yield
     except (Refused, Problem) as error:
         print(f"jeroboam: {error}", file=sys.stderr)
-        raise typer.Exit(FAILED) from None
+        raise typer.Exit(failed) from None
     except OSError as error:
         if error.filename is None:
             raise
         print(f"jeroboam: cannot use {error.filename}: {error.strerror}", file=sys.stderr)
-        raise typer.Exit(FAILED) from None
+        raise typer.Exit(failed) from None
     except ValidationError as error:
         for problem in error.errors(include_url=False, include_context=False, include_input=False):
             where = ".".join(str(part) for part in problem["loc"])

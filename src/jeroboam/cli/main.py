@@ -27,6 +27,23 @@ app = typer.Typer(
       jeroboam down                   stop; containers go on running
     """,
 )
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version as installed
+
+        typer.echo(f"jeroboam {installed('jeroboam')}")
+        raise typer.Exit
+
+
+@app.callback()
+def main(
+    _: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")] = False,
+) -> None:
+    pass
+
+
 app.add_typer(quota.app, name="quota")
 
 db = typer.Typer(no_args_is_help=True, help="The database: where everything is remembered.")
@@ -106,9 +123,9 @@ def down(data: options.Data = None) -> None:
 
 @app.command()
 def status(data: options.Data = None, form: options.Format = "table") -> None:
-    """Show whether it runs, where, since when, and whether its parts answer.
+    """Show whether it runs, where, since when, and whether its parts answer: API, Keystone, database, engine.
 
-    Exit status: 0 running and healthy, 1 otherwise.
+    Exit status: 0 it runs, API and Keystone answer; 1 otherwise. An engine that is away is shown, and waited for.
     """
     from jeroboam.cli.status import status as show
     from jeroboam.settings import default_data

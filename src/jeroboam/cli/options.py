@@ -38,7 +38,15 @@ Database = Annotated[
         "[default: an SQLite file in the data folder]",
     ),
 ]
-Format = Annotated[str, typer.Option("-f", "--format", metavar="table|json", help="How to print it.")]
+
+
+def _form(value: str) -> str:
+    if value not in ("table", "json"):
+        raise typer.BadParameter(f"cannot print as {value!r}: give -f table or -f json")
+    return value
+
+
+Format = Annotated[str, typer.Option("-f", "--format", metavar="table|json", callback=_form, help="How to print it.")]
 
 
 def settings_from(

@@ -38,6 +38,7 @@ class Running:
     identity_url: str
     version: str
     engine: str
+    database: str = ""
     ready: bool = False
     log: str | None = None
 
@@ -53,6 +54,7 @@ def this_process(settings: "Settings", log: Path | None) -> Running:
         identity_url=settings.identity_url,
         version=version("jeroboam"),
         engine=settings.engine.url,
+        database=settings.database_shown,
         log=str(log) if log else None,
     )
 

@@ -11,7 +11,7 @@ import structlog
 from oslo_config import cfg
 from oslo_policy import policy
 
-from jeroboam.identity.rules import BASE, RULES
+from jeroboam.identity.rules import BASE, RULES, WHO
 from jeroboam.identity.tokens import Caller
 from jeroboam.model.errors import Forbidden
 
@@ -68,7 +68,7 @@ class Policy:
             what = RULES[rule][1].rstrip(".") if rule in RULES else rule
             raise Forbidden(
                 f"cannot do this: the policy's rule {rule!r} ({what[:1].lower()}{what[1:]}) does not allow it "
-                f"with the roles {', '.join(sorted(caller.roles)) or 'none'}; ask a manager of your project",
+                f"with the roles {', '.join(sorted(caller.roles)) or 'none'}; {self._rules.who_may(rule)}",
                 rule=rule,
             )
 
@@ -104,6 +104,14 @@ class _Rules:
         # A check over HTTP may answer otherwise the next time: then nothing is remembered.
         self._remember = not any("http:" in check or "https:" in check for check in named.values())
         self._decided: dict[Any, bool] = {}
+        self._named = named.keys()
+
+    def who_may(self, rule: str) -> str:
+        """What would help who is refused. Where the operator has written rules of their own, only they know."""
+        if not self._named.isdisjoint({rule, *BASE}):
+            return "the operator of this cloud has set the rule: ask there"
+        admitted = [WHO[check] for check in RULES[rule][0].split(" or ") if check in WHO] if rule in RULES else []
+        return f"ask {' or '.join(admitted)}" if admitted else "nobody may, unless the operator of this cloud allows it"
 
     def allow(self, caller: Caller, rule: str, target: Mapping[str, Any]) -> bool:
         plain = {key: tuple(value) if isinstance(value, list | set) else value for key, value in target.items()}

@@ -16,6 +16,16 @@ BASE: dict[str, tuple[str, str]] = {
     "system_admin": ("role:admin and system_scope:all", "Administers the system."),
 }
 
+WHO = {
+    "rule:project_reader": "a reader of that project",
+    "rule:project_member": "a member of that project",
+    "rule:project_manager": "a manager of that project",
+    "rule:above": "a manager of a project or domain above it",
+    "over:admin": "an admin of a project or domain above it, or of the system",
+    "rule:system_reader": "a reader of the whole system",
+}
+"""Whom to ask where a check of RULES says no."""
+
 _READ = "rule:project_reader or rule:above or rule:system_reader"
 _WORK = "rule:project_member or rule:above"
 

@@ -23,7 +23,8 @@ class Database:
 
     def __init__(self, url: str) -> None:
         parsed = urls.parsed(url)
-        self._shown = urls.shown(parsed)
+        self.shown = urls.shown(parsed)
+        """The URL, for people: without what is secret in it."""
         self._remote = parsed.get_backend_name() == "postgresql"
         self._server = _open(parsed)
         self._ledger, self._looked_at = Resident(), Resident()  # writers' and readers': neither waits for the other
@@ -32,7 +33,7 @@ class Database:
         self.settled = Settled()
 
     def __repr__(self) -> str:
-        return f"Database({self._shown!r})"
+        return f"Database({self.shown!r})"
 
     @property
     def installation(self) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 import orjson
-from sqlalchemy import Connection, bindparam, delete, func, insert, select
+from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
 
 from jeroboam.model.events import Event, EventType
 from jeroboam.store.schema import events
@@ -29,6 +29,11 @@ _INSERT = insert(events)
 _SINCE = select(*_COLUMNS).where(events.c.seq > bindparam("seen")).order_by(events.c.seq).limit(bindparam("most"))
 _SINCE_IN = _SINCE.where(events.c.project_id.in_(bindparam("project_ids", expanding=True)))
 _LATEST = select(func.coalesce(func.max(events.c.seq), 0))
+_NAMELESS = (
+    update(events)
+    .where(events.c.at == bindparam("told_at"), events.c.object_id == bindparam("of_object"), events.c.name == "")
+    .values(name=bindparam("called"))
+)
 _PRUNE = delete(events).where(events.c.at < bindparam("before"))
 
 
@@ -41,6 +46,11 @@ def append_all(tx: Connection, many: Iterable[Event]) -> None:
     rows = [_row(event) for event in many]
     if rows:
         tx.execute(_INSERT, rows)
+
+
+def name(tx: Connection, object_id: str, called: str, at: float) -> None:
+    """Names the object in what was told of it at that time, before there was one."""
+    tx.execute(_NAMELESS, {"told_at": at, "of_object": object_id, "called": called})
 
 
 def since(tx: Connection, seq: int, project_ids: Collection[str] | None, limit: int) -> list[Event]:

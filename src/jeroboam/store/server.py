@@ -62,6 +62,20 @@ def translated() -> Iterator[None]:
         raise
 
 
+_LASTS = (
+    "does not exist",
+    "unable to open database file",
+    "file is not a database",
+    "authentication failed",
+    "no password supplied",
+    "no pg_hba.conf entry",
+    "could not translate host name",
+)
+"""Causes, in the words of the servers, that do not pass by themselves."""
+
+
 def unavailable(cause: str) -> Unavailable:
     said = " ".join(cause.split())
-    return Unavailable(f"cannot use the database: {said}; try again in some seconds, or see `jeroboam doctor`")
+    lasts = any(words in said for words in _LASTS)
+    help = "see that its URL is right and that it has been made" if lasts else "try again in some seconds"
+    return Unavailable(f"cannot use the database: {said}; {help}, or see `jeroboam doctor`")

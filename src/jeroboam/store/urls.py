@@ -25,6 +25,11 @@ def parsed(url: str) -> URL:
     raise Unavailable(f"cannot use a database at {shown(found)}: {_URLS}")
 
 
+def hides(url: URL) -> bool:
+    """Whether what is shown leaves out something."""
+    return shown(url) != url.render_as_string(hide_password=False)
+
+
 def shown(url: URL) -> str:
     """For people and logs: the password is ***, and whatever else may hold one is three dots."""
     query = {key: value if key in _SHOWN else "..." for key, value in url.query.items()}

@@ -108,7 +108,9 @@ def _store(ctx: Context, new: New, tx: Connection, decision: Decision) -> Contai
         new.id, KIND, ctx.project_id, ctx.caller.user_id, new.name, 1, 0, spec, status, ctx.now, ctx.now
     )
     objects.insert(tx, obj, new.claim_id)
-    # 4. And that is told.
+    # 4. And that is told. The ledger has told that it waits, and knew no name yet.
+    if decision.outcome != "admitted":
+        events.name(tx, obj.id, obj.name, ctx.now)
     tell(ctx, tx, obj, EventType.CREATED, "create", f"Container {obj.name} was accepted.")
     return obj
 

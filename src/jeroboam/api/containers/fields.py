@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictFloat, StrictInt
 
+from jeroboam.api.wording import form
 from jeroboam.model.errors import Forbidden
 from jeroboam.model.quantities import MAX
 
@@ -31,20 +32,50 @@ Flag = Annotated[bool, BeforeValidator(_flag, json_schema_input_type=bool | _Wor
 QueryFlag = Annotated[bool, BeforeValidator(_flag, json_schema_input_type=_Word)]
 """A boolean of a query, in any of the words that OpenStack's clients use."""
 
+_LETTERS = "has to begin with a letter or digit, and have none but letters, digits"
+
 Cpu = Annotated[
     Annotated[StrictInt, Field(ge=1, le=1_000_000)]
     | Annotated[StrictFloat, Field(ge=0.01, le=1_000_000)]
-    | Annotated[str, Field(pattern=r"^[0-9]{1,7}(\.[0-9]{1,9})?m?$")],
+    | Annotated[str, Field(pattern=form(r"^[0-9]{1,7}(\.[0-9]{1,9})?m?$", "has to be a number of CPUs: 0.5, or 500m"))],
     Field(description='vCPUs: 0.5, or "0.5", or "500m"; rounded up to thousandths'),
 ]
 Memory = Annotated[
-    Annotated[StrictInt, Field(ge=1, le=MAX)] | Annotated[str, Field(pattern=r"^[0-9]{1,15}(\.[0-9]{1,6})?[kmgKMG]?$")],
+    Annotated[StrictInt, Field(ge=1, le=MAX)]
+    | Annotated[
+        str,
+        Field(
+            pattern=form(
+                r"^[0-9]{1,15}(\.[0-9]{1,6})?[kmgKMG]?$", "has to be MiB, or a number with k, m or g: 512, 1.5g"
+            )
+        ),
+    ],
     Field(description='MiB, or a number with k, m or g: 512, "512", "1.5g"'),
 ]
-Name = Annotated[str, Field(min_length=1, max_length=255, pattern=r"^[a-zA-Z0-9][a-zA-Z0-9_.-]*$")]
-Image = Annotated[str, Field(min_length=1, max_length=255, pattern=r"^[a-zA-Z0-9][a-zA-Z0-9_./:@+-]*$")]
-Hostname = Annotated[str, Field(min_length=1, max_length=63, pattern=r"^[a-zA-Z0-9]([a-zA-Z0-9.-]*[a-zA-Z0-9])?$")]
-Path = Annotated[str, Field(min_length=2, max_length=4096, pattern=r"^/[^\x00]*$")]
+Name = Annotated[
+    str, Field(min_length=1, max_length=255, pattern=form(r"^[a-zA-Z0-9][a-zA-Z0-9_.-]*$", f"{_LETTERS}, _, . and -"))
+]
+Image = Annotated[
+    str,
+    Field(
+        min_length=1,
+        max_length=255,
+        pattern=form(r"^[a-zA-Z0-9][a-zA-Z0-9_./:@+-]*$", f"{_LETTERS}, and _ . / : @ + -"),
+    ),
+]
+Hostname = Annotated[
+    str,
+    Field(
+        min_length=1,
+        max_length=63,
+        pattern=form(
+            r"^[a-zA-Z0-9]([a-zA-Z0-9.-]*[a-zA-Z0-9])?$", f"{_LETTERS}, . and -, ending with a letter or digit"
+        ),
+    ),
+]
+Path = Annotated[
+    str, Field(min_length=2, max_length=4096, pattern=form(r"^/[^\x00]*$", "has to be a whole path: /srv/data"))
+]
 Word = Annotated[str, Field(max_length=131072)]
 
 _DIGITS = re.compile(r"[0-9]{1,9}", re.ASCII)

@@ -18,8 +18,9 @@ from jeroboam.api.containers.fields import (
     Word,
     refuse_privileges,
 )
+from jeroboam.api.wording import form
 
-ENVIRONMENT_KEY = r"^[^=\x00]+$"
+ENVIRONMENT_KEY = form(r"^[^=\x00]+$", "is no name of a variable: it has to have a character, and no =")
 FILE_LIMIT = 64 * 1024
 """Bytes of one injected file."""
 
@@ -33,7 +34,7 @@ class Mount(Body):
     destination: Path
     size: (
         Annotated[int, Field(strict=True, ge=1, le=1_000_000)]
-        | Annotated[str, Field(pattern=r"^[1-9][0-9]{0,5}$")]
+        | Annotated[str, Field(pattern=form(r"^[1-9][0-9]{0,5}$", "has to be a whole number of GiB"))]
         | None
     ) = None
 
@@ -88,9 +89,13 @@ class CreateContainer(Body):
     auto_heal: Flag | None = None
     privileged: Flag | None = Field(None, description="Only where the operator's policy allows it: by default nobody")
     runtime: Name | None = Field(None, description="As privileged")
-    exposed_ports: dict[Annotated[str, Field(pattern=r"^[0-9]{1,5}(/(tcp|udp))?$")], PortOptions] | None = Field(
-        None, description="Each is published on a host port out of the operator's range"
-    )
+    exposed_ports: (
+        dict[
+            Annotated[str, Field(pattern=form(r"^[0-9]{1,5}(/(tcp|udp))?$", "is no port: write 80, 80/tcp or 53/udp"))],
+            PortOptions,
+        ]
+        | None
+    ) = Field(None, description="Each is published on a host port out of the operator's range")
     mounts: Annotated[list[Mount], Field(max_length=64)] | None = None
     nets: Annotated[list[Net], Field(max_length=16)] | None = None
     hints: dict[str, Annotated[str, Field(max_length=4096)] | list[str]] | None = Field(
@@ -168,7 +173,7 @@ class LogsQuery(Body):
     stdout: QueryFlag = True
     stderr: QueryFlag = True
     timestamps: QueryFlag = False
-    tail: Annotated[str, Field(pattern=r"^(all|[0-9]{1,9})$")] = "all"
+    tail: Annotated[str, Field(pattern=form(r"^(all|[0-9]{1,9})$", "has to be a number of lines, or all"))] = "all"
     since: Annotated[str, Field(max_length=40)] | None = Field(
         None, description="Seconds since the epoch, or a date and time (UTC unless it says otherwise)"
     )
@@ -186,11 +191,15 @@ class SizeQuery(Body):
 
 
 class ExecSizeQuery(SizeQuery):
-    exec_id: Annotated[str, Field(pattern=r"^[a-f0-9]{64}$")]
+    exec_id: Annotated[
+        str, Field(pattern=form(r"^[a-f0-9]{64}$", "has to be the id of an execution: 64 hexadecimal digits"))
+    ]
 
 
 class KillQuery(Body):
-    signal: Annotated[str, Field(pattern=r"^[A-Za-z0-9+-]{1,16}$")] | None = None
+    signal: (
+        Annotated[str, Field(pattern=form(r"^[A-Za-z0-9+-]{1,16}$", "has to be a signal: TERM, SIGHUP, 9"))] | None
+    ) = None
 
 
 # ps runs on the host, and the engine believes the column that is titled PID: whoever renames one (rss=PID), or puts
@@ -198,8 +207,14 @@ class KillQuery(Body):
 _PS_WORD = r"(-?[A-NP-Za-np-z]{1,12}|-?[A-NP-Za-np-z]{0,12}o ?pid(,[a-z_]{1,16}){0,20})"
 
 
+_PS = form(
+    rf"^(None|{_PS_WORD}( {_PS_WORD}){{0,9}})?$",
+    "has to be plain flags of ps (aux, -ef), or a format that begins with pid (-o pid,comm)",
+)
+
+
 class TopQuery(Body):
-    ps_args: Annotated[str, Field(pattern=rf"^(None|{_PS_WORD}( {_PS_WORD}){{0,9}})?$", max_length=200)] | None = None
+    ps_args: Annotated[str, Field(pattern=_PS, max_length=200)] | None = None
 
 
 class ArchiveQuery(Body):

@@ -37,6 +37,7 @@ def apply_document(
 ) -> Response:
     """Every node that it changes must be the caller's to set; in an order that works, all or nothing."""
     place = places.locate(ctx, _top(body.document))
+    _check_once(body.document)
     if "children" in body.document and not places.manages(ctx, place):
         raise Forbidden(f"cannot apply a tree below {place.name}: only those who manage it see what is there")
     actor = places.actor(ctx)
@@ -55,6 +56,19 @@ def _top(document: Mapping[str, Any]) -> str:
     if not isinstance(top, str) or not top:
         raise Malformed("cannot apply the document: its top has neither an id nor a name; write `name: <project>`")
     return top
+
+
+def _check_once(node: Mapping[str, Any]) -> None:
+    """Raises Malformed where two siblings are the same: the later would win, and nobody hear of it."""
+    children = node.get("children")
+    seen = set()
+    for child in children if isinstance(children, list) else ():
+        if isinstance(child, Mapping):
+            called = str(child.get("id", child.get("name")))
+            if called in seen:
+                raise Malformed(f"cannot apply the document: {called[:80]!r} stands twice below one node; give it once")
+            seen.add(called)
+            _check_once(child)
 
 
 def _from_the_cloud(tx: Connection, place: Place, document: Mapping[str, Any]) -> dict[str, Any]:

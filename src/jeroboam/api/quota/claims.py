@@ -1,5 +1,6 @@
 """Claims, reclaims in progress, and the audit of changes, as answers show them."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from jeroboam.api.quota.view import ANOTHER, Names
@@ -54,6 +55,12 @@ def entry(row: Entry, names: Names) -> dict[str, Any]:
         "user_name": row.actor.user_name,
         "project_id": row.actor.project_id,
         "request_id": row.actor.request_id,
-        "before": dict(row.before),
-        "after": dict(row.after),
+        "before": _side(row.before),
+        "after": _side(row.after),
     }
+
+
+def _side(written: Mapping[str, Any]) -> dict[str, Any]:
+    """As it was written, but for the time that a reservation ends at: it is seconds there."""
+    until = written.get("until")
+    return {**written, "until": iso(until)} if isinstance(until, int | float) else dict(written)

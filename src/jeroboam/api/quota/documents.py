@@ -36,7 +36,10 @@ class AboveDocument(Document):
 
 
 class NodeFigures(BaseModel):
-    """Every word of the model, by resource. -1: nothing bounds it."""
+    """Every word of the model, by resource. -1 in hard_limit, deserved or fair_now: nothing bounds it.
+
+    `free` is -1 for that where hard_limit is; below any other hard_limit it is what it says: one too many.
+    """
 
     id: str
     name: str

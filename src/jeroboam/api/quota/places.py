@@ -1,6 +1,6 @@
 """Which node of the tree a caller means, where it hangs, and whether it is theirs to see."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -71,6 +71,15 @@ def manages(ctx: Context, place: Place) -> bool:
     return ctx.allows("quota:get", "-", (place.id, *place.ancestors))
 
 
+def whose(ctx: Context, tx: Connection, below: bool, place: Place) -> Collection[str]:
+    """The node, and with `below` those below it. Raises Forbidden where these are not the caller's to see."""
+    if not below:
+        return [place.id]
+    if not manages(ctx, place):
+        ctx.check("-", (place.id, *place.ancestors))
+    return ledger.below(tx, place.id)
+
+
 def name_of(ctx: Context, tx: Connection, node_id: str) -> str | None:
     """A node's name, for who may see it; None for everybody else."""
     place = known(tx, node_id)
@@ -132,4 +141,4 @@ def _check(ctx: Context, place: Place, ident: str) -> None:
 
 
 def missing(ident: str) -> Problem:
-    return NotFound(f"cannot find a node {ident[:80]!r} of the quota tree; `self` is your own")
+    return NotFound(f"cannot find a node {ident[:80]!r} of the quota tree; `self` is your own", node=ident[:80])

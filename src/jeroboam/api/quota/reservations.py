@@ -4,7 +4,7 @@ import uuid
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
-from fastapi import Body, Path, Response
+from fastapi import Body, Path, Query, Response
 from sqlalchemy import Connection
 
 from jeroboam.api.context import Context, Ctx
@@ -31,10 +31,13 @@ ReservationIdent = Annotated[str, Path(description="Id, or its name in the node"
     errors=(404, 409),
     target="handler",
 )
-def list_reservations(ctx: Ctx, ident: NodeIdent) -> Response:
+def list_reservations(ctx: Ctx, ident: NodeIdent, query: Annotated[schema.BelowQuery, Query()]) -> Response:
     place = places.locate(ctx, ident)
     with ctx.services.database.read() as tx:
-        return json({"reservations": [_shown(r, place) for r in ledger.reservations(tx, place.id)]})
+        whose = set(places.whose(ctx, tx, query.below, place))
+        found = ledger.reservations(tx, None if query.below else place.id)
+        names = ledger.names(tx, {r.node_id for r in found} & whose)
+    return json({"reservations": [_shown(r, names[r.node_id]) for r in found if r.node_id in whose]})
 
 
 @routes.route(
@@ -48,6 +51,8 @@ def list_reservations(ctx: Ctx, ident: NodeIdent) -> Response:
 def make_reservation(ctx: Ctx, ident: NodeIdent, body: Annotated[schema.ReserveBody, Body()]) -> Response:
     """Out of what the node owns; units that are lent out are reclaimed as for a request."""
     place = places.locate(ctx, ident)
+    if not any(body.amounts.values()):
+        raise Malformed("cannot reserve nothing: give 1 or more of something")
     until = _until(ctx, body.until)
     reservation_id = body.id or str(uuid.uuid4())
     with ctx.services.database.write() as tx, places.worded(ctx, tx, place):
@@ -56,7 +61,7 @@ def make_reservation(ctx: Ctx, ident: NodeIdent, body: Annotated[schema.ReserveB
         )
         if decided.outcome == "refused":
             raise refusal.problem(ctx, tx, f"cannot reserve for {place.name}", decided, place.id)
-        made = _shown(ledger.reservation(tx, reservation_id), place)
+        made = _shown(ledger.reservation(tx, reservation_id), place.name)
     return json(
         {
             "outcome": decided.outcome,
@@ -83,7 +88,7 @@ def extend_reservation(
     with ctx.services.database.write() as tx, places.worded(ctx, tx, place):
         found = _find(tx, place, reservation_id)
         ledger.extend_reservation(tx, places.actor(ctx), found.id, until, ctx.now)
-        return json(_shown(_find(tx, place, found.id), place))
+        return json(_shown(_find(tx, place, found.id), place.name))
 
 
 @routes.route(
@@ -110,12 +115,12 @@ def _find(tx: Connection, place: Place, ident: str) -> ledger.ReservationView:
     return found
 
 
-def _shown(reservation: ledger.ReservationView, place: Place) -> dict[str, Any]:
+def _shown(reservation: ledger.ReservationView, node_name: str) -> dict[str, Any]:
     return {
         "id": reservation.id,
         "name": reservation.name,
-        "node": place.id,
-        "node_name": place.name,
+        "node": reservation.node_id,
+        "node_name": node_name,
         "amounts": dict(reservation.amounts),
         "until": None if reservation.until is None else iso(reservation.until),
         "pending": reservation.pending,

@@ -1,10 +1,8 @@
 """The routes of the quota tree: nodes as they stand, what would happen, who holds and who gives."""
 
-from collections.abc import Collection
 from typing import Annotated
 
 from fastapi import Body, Path, Query, Response
-from sqlalchemy import Connection
 
 from jeroboam.api.context import Context, Ctx
 from jeroboam.api.quota import claims, documents, places, schema, view
@@ -102,14 +100,6 @@ def dry_run(ctx: Ctx, body: Annotated[schema.DryRunBody, Body()]) -> Response:
         return json(view.decision(ctx, tx, decided, place.id))
 
 
-def _whose(ctx: Context, tx: Connection, query: schema.NodeQuery, place: Place) -> Collection[str]:
-    if not query.below:
-        return [place.id]
-    if not places.manages(ctx, place):
-        ctx.check("-", (place.id, *place.ancestors))
-    return ledger.below(tx, place.id)
-
-
 @routes.route(
     "GET", "/claims", rule="quota:claims", answers={200: documents.ClaimsDocument}, errors=(404, 409), target="handler"
 )
@@ -117,7 +107,7 @@ def list_claims(ctx: Ctx, query: Annotated[schema.ClaimsQuery, Query()]) -> Resp
     place = places.locate(ctx, query.node)
     with ctx.services.database.read() as tx:
         names = Names(tx, places.visible_names(ctx, tx, place))
-        found = [claims.claim(c, names) for c in ledger.claims(tx, _whose(ctx, tx, query, place))]
+        found = [claims.claim(c, names) for c in ledger.claims(tx, places.whose(ctx, tx, query.below, place))]
     return json({"claims": [c for c in found if query.state in (None, c["state"])]})
 
 
@@ -134,7 +124,7 @@ def list_reclaims(ctx: Ctx, query: Annotated[schema.NodeQuery, Query()]) -> Resp
     place = places.locate(ctx, query.node)
     with ctx.services.database.read() as tx:
         names = Names(tx, places.visible_names(ctx, tx, place))
-        found = ledger.reclaims(tx, _whose(ctx, tx, query, place))
+        found = ledger.reclaims(tx, places.whose(ctx, tx, query.below, place))
         return json({"reclaims": [claims.reclaim(r, names) for r in found]})
 
 
@@ -146,5 +136,5 @@ def list_audit(ctx: Ctx, query: Annotated[schema.AuditQuery, Query()]) -> Respon
     place = places.locate(ctx, query.node)
     with ctx.services.database.read() as tx:
         names = Names(tx, places.visible_names(ctx, tx, place))
-        rows = audit.listing(tx, _whose(ctx, tx, query, place), query.limit)
+        rows = audit.listing(tx, places.whose(ctx, tx, query.below, place), query.limit)
     return json({"entries": [claims.entry(row, names) for row in rows]})

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, StrictBool, StrictFloat, StrictInt
 
 from jeroboam.api.containers.fields import Body, QueryFlag
+from jeroboam.api.wording import form
 from jeroboam.model.errors import Malformed
 from jeroboam.model.quantities import MAX
 from jeroboam.quota.limits import KEEP, LimitChange
@@ -22,9 +23,25 @@ from jeroboam.quota.policy import (
 )
 from jeroboam.quota.tree import Limit
 
-Resource = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_.-]{0,62}$")]
+Resource = Annotated[
+    str,
+    Field(
+        pattern=form(
+            r"^[a-z][a-z0-9_.-]{0,62}$",
+            "is no name of a resource: a-z, digits, _ . -, beginning with a letter, 63 at most",
+        )
+    ),
+]
 Amount = Annotated[StrictInt, Field(ge=0, le=MAX)]
-ReservationName = Annotated[str, Field(pattern=r"^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,63}$")]
+ReservationName = Annotated[
+    str,
+    Field(
+        pattern=form(
+            r"^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,63}$",
+            "has to begin with a letter or digit, and have none but letters, digits, _, . and -, 64 at most",
+        )
+    ),
+]
 NodeId = Annotated[str, Field(min_length=1, max_length=64)]
 
 
@@ -70,7 +87,10 @@ class UpdateNode(Body):
     limits: dict[Resource, LimitBody] = Field(default_factory=dict)
     weight: (
         Annotated[StrictInt, Field(ge=0, le=MAX_WEIGHT)]
-        | Annotated[str, Field(pattern=r"^[0-9]{1,7}(/[1-9][0-9]{0,6})?$")]
+        | Annotated[
+            str,
+            Field(pattern=form(r"^[0-9]{1,7}(/[1-9][0-9]{0,6})?$", "has to be a whole number or a fraction: 3, 3/2")),
+        ]
         | None
     ) = Field(None, description='A fraction: 3, or "3/2"')
     policy: PolicyBody | None = None
@@ -125,9 +145,12 @@ class TreeQuery(Body):
     root: NodeId = "self"
 
 
-class NodeQuery(Body):
-    node: NodeId = "self"
+class BelowQuery(Body):
     below: QueryFlag = False
+
+
+class NodeQuery(BelowQuery):
+    node: NodeId = "self"
 
 
 class ClaimsQuery(NodeQuery):

@@ -12,6 +12,7 @@ from jeroboam.api.quota import places
 from jeroboam.api.quota.places import Place
 from jeroboam.api.respond import json
 from jeroboam.api.routing import Routes
+from jeroboam.api.wording import form
 from jeroboam.model.errors import Unsupported
 from jeroboam.model.quantities import CONTAINERS, MAX, MEMORY, VCPUS
 from jeroboam.quota.limits import LimitChange
@@ -22,7 +23,9 @@ from jeroboam.store.ledger_schema import limits
 routes = Routes("/container/v1", "quotas")
 
 Amount = (
-    Annotated[StrictInt, Field(ge=-1, le=MAX // 1000)] | Annotated[str, Field(pattern=r"^(-1|[0-9]{1,12})$")] | None
+    Annotated[StrictInt, Field(ge=-1, le=MAX // 1000)]
+    | Annotated[str, Field(pattern=form(r"^(-1|[0-9]{1,12})$", "has to be a whole number, or -1"))]
+    | None
 )
 ProjectId = Annotated[str, Path(max_length=64)]
 

@@ -15,6 +15,7 @@ from jeroboam.api.context import Ctx
 from jeroboam.api.respond import json, nothing
 from jeroboam.api.routing import Routes
 from jeroboam.api.shared import Ident
+from jeroboam.api.wording import form
 from jeroboam.model.errors import Conflict, Malformed
 from jeroboam.store import objects, registries
 from jeroboam.store.registries import Registry
@@ -22,7 +23,17 @@ from jeroboam.store.registries import Registry
 routes = Routes("/container/v1", "registries")
 
 HIDDEN = "***"
-Domain = Annotated[str, Field(min_length=1, max_length=255, pattern=r"^[a-zA-Z0-9][a-zA-Z0-9.-]*(:[0-9]{1,5})?$")]
+Domain = Annotated[
+    str,
+    Field(
+        min_length=1,
+        max_length=255,
+        pattern=form(
+            r"^[a-zA-Z0-9][a-zA-Z0-9.-]*(:[0-9]{1,5})?$",
+            "has to be a host, or a host and a port: registry.example:5000",
+        ),
+    ),
+]
 Text = Annotated[str, Field(min_length=1, max_length=1024)]
 
 

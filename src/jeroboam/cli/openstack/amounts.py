@@ -2,7 +2,7 @@
 
 import argparse
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -13,20 +13,35 @@ from jeroboam.model.names import check_resource
 from jeroboam.model.quantities import MAX, MEMORY, VCPUS, parse_memory, parse_vcpus
 
 UNLIMITED = -1
-_WHOLE = re.compile(r"\d{1,16}", re.ASCII)
+_WHOLE = re.compile(r"\d+", re.ASCII)
+_DIGITS = len(str(MAX))
 
 AMOUNTS = "vcpus in CPUs (1.5, 1500m), memory in MiB or with a unit (512, 2g), everything else whole"
 
 
 def parse(resource: str, text: str) -> int:
-    """Base units. Raises Malformed."""
+    """Base units; nothing is rounded. Raises Malformed."""
     if resource == VCPUS:
-        return parse_vcpus(text)
+        return parse_vcpus(text, exact=True)
     if resource == MEMORY:
-        return parse_memory(text)
-    if not _WHOLE.fullmatch(text.strip()) or int(text) > MAX:
+        return parse_memory(text, exact=True)
+    digits = text.strip()
+    if not _WHOLE.fullmatch(digits):
         raise Malformed(f"cannot read {text[:40]!r} as an amount of {resource}: write a whole number")
-    return int(text)
+    if len(digits.lstrip("0")) > _DIGITS or int(digits) > MAX:
+        raise Malformed(f"cannot take so many {resource}: the most is {MAX}")
+    return int(digits)
+
+
+def whole(least: int, most: int) -> Callable[[str], int]:
+    """Reads an option that is a number of these."""
+
+    def read(text: str) -> int:
+        if not (_WHOLE.fullmatch(text) and len(text) < 16 and least <= int(text) <= most):
+            raise argparse.ArgumentTypeError(f"cannot read {text[:20]!r}: write a whole number from {least} to {most}")
+        return int(text)
+
+    return read
 
 
 def human(resource: str, units: int) -> str:

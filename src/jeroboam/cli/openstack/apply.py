@@ -27,7 +27,7 @@ class ApplyTree(Lister):
     EXAMPLES = """\
   openstack quota tree apply tree.yaml --dry-run
   openstack quota tree apply tree.yaml
-  openstack quota tree export org | sed 's/weight: 1/weight: 2/' | openstack quota tree apply -
+  openstack quota tree export org | sed 's/containers: 8/containers: 6/' | openstack quota tree apply -
 
 The file:
   name: org
@@ -80,7 +80,10 @@ def _name(node: Mapping[str, Any]) -> str:
 
 
 class ExportTree(Command):
-    """Print a tree of limits as the YAML that `quota tree apply` reads."""
+    """Print a tree of limits as the YAML that `quota tree apply` reads.
+
+    Limits alone: neither what is in use, nor what bounds the project from above.
+    """
 
     EXAMPLES = """\
   openstack quota tree export > tree.yaml
@@ -97,7 +100,17 @@ class ExportTree(Command):
         root = on_project(self.client, parsed_args.project, lambda project: api.get("/tree", root=project))
         root = pruned(root, None)
         names = Counter(node["name"] for node in _nodes(root))
+        if bounds := _bounds(api.get(f"/nodes/{segment(root['id'])}")):
+            print(f"# Not in here, though it bounds {root['name']}: {bounds}.", file=self.app.stdout)
         yaml.safe_dump(_export(api, root, names), self.app.stdout, sort_keys=False, default_flow_style=None, width=100)
+
+
+def _bounds(node: Mapping[str, Any]) -> str:
+    """`org (containers), cloud (memory, vcpus)`: those above it that are not endless. None: an empty text."""
+    bounded = {
+        above["name"]: [r for r, left in above["available"].items() if left is not None] for above in node["above"]
+    }
+    return "; ".join(f"{name} ({', '.join(sorted(resources))})" for name, resources in bounded.items() if resources)
 
 
 def _nodes(root: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:

@@ -6,9 +6,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from cliff.columns import FormattableColumn
+from osc_lib import exceptions
 from osc_lib.command import command
 
 from jeroboam.cli.openstack.client import Client
+
+USAGE = 2
+
+
+class Misused(exceptions.CommandError):
+    """What stands on the command line cannot be meant: as what argparse finds, exit status 2."""
 
 
 class Common:
@@ -30,6 +37,13 @@ class Common:
         parser.formatter_class = Help
         self.options(parser)
         return parser
+
+    def run(self, parsed_args: argparse.Namespace) -> int:
+        try:
+            return int(super().run(parsed_args))  # type: ignore[misc]
+        except Misused as error:
+            self.app.log.error(str(error))
+            return USAGE
 
     def options(self, parser: argparse.ArgumentParser) -> None:
         """Adds the command's own options."""

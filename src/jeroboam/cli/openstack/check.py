@@ -4,10 +4,8 @@ import argparse
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from osc_lib import exceptions
-
-from jeroboam.cli.openstack.amounts import AMOUNTS, Amounts, Gather, parse
-from jeroboam.cli.openstack.base import Prose, Rows, ShowOne
+from jeroboam.cli.openstack.amounts import AMOUNTS, Amounts, Gather, parse, whole
+from jeroboam.cli.openstack.base import Misused, Prose, Rows, ShowOne
 from jeroboam.cli.openstack.projects import PROJECT, on_project
 from jeroboam.model.errors import Malformed
 
@@ -42,7 +40,7 @@ class Check(ShowOne):
         parser.add_argument(
             "--resource", metavar="RESOURCE=AMOUNT", action=Gather, help=f"Anything else: {AMOUNTS} (repeatable)"
         )
-        parser.add_argument("--priority", metavar="0..100", type=int, choices=range(101))
+        parser.add_argument("--priority", metavar="N", type=whole(0, 100), help="0 to 100")
         parser.add_argument(
             "--reservation", metavar="NAME", help="Draw from this reservation of the project (name or id)"
         )
@@ -78,8 +76,7 @@ class Check(ShowOne):
         return tuple(shown), tuple(shown.values())
 
     def run(self, parsed_args: argparse.Namespace) -> int:
-        super().run(parsed_args)
-        return 0 if self.fits else 1
+        return super().run(parsed_args) or (0 if self.fits else 1)
 
 
 def asked(parsed_args: argparse.Namespace) -> dict[str, int]:
@@ -89,10 +86,10 @@ def asked(parsed_args: argparse.Namespace) -> dict[str, int]:
         if units is None:
             continue
         if resource in amounts:
-            raise exceptions.CommandError(f"cannot ask for {resource} twice: give it once")
+            raise Misused(f"cannot ask for {resource} twice: give it once")
         amounts[resource] = units
     if not amounts:
-        raise exceptions.CommandError("cannot check nothing: give --containers, --vcpus, --memory or --resource")
+        raise Misused("cannot check nothing: give --containers, --vcpus, --memory or --resource")
     return amounts
 
 

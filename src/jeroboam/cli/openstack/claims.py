@@ -4,7 +4,7 @@ import argparse
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from jeroboam.cli.openstack.amounts import Amounts
+from jeroboam.cli.openstack.amounts import Amounts, whole
 from jeroboam.cli.openstack.base import Lister, Prose, Rows, rows
 from jeroboam.cli.openstack.changes import Difference
 from jeroboam.cli.openstack.projects import PROJECT, on_project
@@ -122,7 +122,9 @@ class ListAudit(_OfProject):
 
     def options(self, parser: argparse.ArgumentParser) -> None:
         super().options(parser)
-        parser.add_argument("--limit", metavar="N", type=int, default=100, help="At most N, 1 to 1000 (default: 100)")
+        parser.add_argument(
+            "--limit", metavar="N", type=whole(1, 1000), default=100, help="At most N, 1 to 1000 (default: 100)"
+        )
 
     def take_action(self, parsed_args: argparse.Namespace) -> Rows:
         found = self.fetch(parsed_args, "/audit", "entries", limit=parsed_args.limit)

@@ -91,7 +91,15 @@ def _defaults(value: Value, key: str) -> dict[str, Any]:
 def _children(value: Value, key: str) -> list[dict[str, Any]]:
     if not isinstance(value, Items):
         raise BadFile(value.line, "children has to be a list; begin each with `- name: ...`")
-    return [_node(pairs(child, "a project", KEYS)) for child in value.items]
+    found: dict[str, dict[str, Any]] = {}
+    lines: dict[str, int] = {}
+    for child in value.items:
+        node = _node(pairs(child, "a project", KEYS))
+        called = str(node.get("id", node.get("name")))
+        if called in found:
+            raise BadFile(child.line, f"{called[:60]!r} stands here twice; it was on line {lines[called]}")
+        found[called], lines[called] = node, child.line
+    return [*found.values()]
 
 
 _READERS: Mapping[str, Callable[[Value, str], Any]] = {

@@ -3,11 +3,9 @@
 import argparse
 from typing import Any
 
-from osc_lib import exceptions
-
 from jeroboam.cli.openstack import figures
 from jeroboam.cli.openstack.amounts import AMOUNTS, UNLIMITED, Amount, Gather
-from jeroboam.cli.openstack.base import Command, Lister, Rows
+from jeroboam.cli.openstack.base import Command, Lister, Misused, Rows
 from jeroboam.cli.openstack.client import Api, segment
 from jeroboam.cli.openstack.policies import HELP, PolicyAction, weight
 from jeroboam.cli.openstack.projects import PROJECT, on_project
@@ -110,8 +108,9 @@ def change(api: Api, project: str, given: argparse.Namespace) -> None:
             before = node["child_defaults"] or {}
             body["child_defaults"] = before | {r: before.get(r, {}) | limit for r, limit in defaults.items()}
     if not body:
-        raise exceptions.CommandError(
-            "cannot set nothing: give --hard, --lend, --borrow, --weight, --policy or --child-default"
+        raise Misused(
+            "cannot set nothing: give --hard, --lend, --borrow, --weight, --policy, --child-default, "
+            "--child-default-lend or --child-default-borrow"
         )
     api.patch(path, {**body, "force": True} if given.force else body)
 

@@ -19,18 +19,29 @@ def on_project(client: Client, given: str | None, call: Callable[[str], T]) -> T
     except Refused as error:
         if error.status != 404 or given is None:
             raise
+        unknown = _unknown(error, given)
         found = _in_keystone(client, given) - {given}
         if len(found) > 1:
             raise exceptions.CommandError(
                 f"cannot tell which {given!r} is meant: {len(found)} projects have that name; give the id"
             ) from None
         if not found:
-            raise
+            raise unknown from None
         try:
             return call(found.pop())
         except Refused as again:
             # In the words of whoever asked: the id is ours.
-            raise error if again.status == 404 else again from None
+            raise unknown if again.status == 404 else again from None
+
+
+def _unknown(error: Refused, given: str) -> Refused:
+    """The server's `self` is nothing that can be typed here; what it has not found may also be a reservation."""
+    if error.data.get("node") != given[:80]:
+        return error
+    sentence = (
+        f"cannot find a project {given[:80]!r} in the quota tree; `openstack quota tree show` draws those you may see"
+    )
+    return Refused(sentence, error.status, error.code, error.data)
 
 
 def _in_keystone(client: Client, given: str) -> set[str]:

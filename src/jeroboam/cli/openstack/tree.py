@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from cliff.columns import FormattableColumn
+from osc_lib import exceptions
 
 from jeroboam.cli.drawing import draw, pruned, style
 from jeroboam.cli.openstack import figures
@@ -36,7 +37,9 @@ class ShowTree(Lister):
     def take_action(self, parsed_args: argparse.Namespace) -> Rows:
         client = self.client
         root = on_project(client, parsed_args.project, lambda project: client.quota.get("/tree", root=project))
-        self.document = only(pruned(root, parsed_args.depth), parsed_args.resource)
+        root = pruned(root, parsed_args.depth)
+        _check_known(root, parsed_args.resource)
+        self.document = only(root, parsed_args.resource)
         nodes = list(draw(self.document, style()))
         columns = figures.words([node for node, _, _ in nodes], figures.everything(parsed_args))
         return ("project", "resource", *columns), list(_lines(nodes, columns))
@@ -65,6 +68,13 @@ def levels(text: str) -> int:
     if not (text.isascii() and text.isdigit() and len(text) < 4):
         raise argparse.ArgumentTypeError(f"cannot read {text[:20]!r} as a number of levels: write 0, 1, 2 ...")
     return int(text)
+
+
+def _check_known(root: Mapping[str, Any], resource: str | None) -> None:
+    known = {known for node, _, _ in draw(root, style()) for known in figures.resources(node)}
+    if resource is not None and resource not in known:
+        there = ", ".join(sorted(known)) or "none"
+        raise exceptions.CommandError(f"cannot show {resource[:63]!r}: nobody here has any of that; there are {there}")
 
 
 def only(node: Mapping[str, Any], resource: str | None) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from jeroboam.cli import options
-from jeroboam.cli.errors import FAILED, USAGE, sentences
+from jeroboam.cli.errors import FAILED, UNCHECKED, USAGE, sentences
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -46,6 +46,9 @@ def simulate(
       jeroboam quota simulate plan.yaml --pretty
       openstack quota tree export | sed 's/^/  /; 1i tree:' | jeroboam quota simulate -
 
+    An export has limits alone: nothing is in use there, and what bounds its top from above is missing. Write claims
+    beside the tree, and limits at its top for what is unlimited there.
+
     Exit status: 0 whatever the outcomes, 2 if FILE cannot be read or is not of this form; steps are counted from 1.
     """
     from jeroboam.cli.quota.simulate import Unusable
@@ -69,14 +72,14 @@ def verify(
 
     It may run beside the server. --repair sets the counters right in one transaction, with an entry in the audit.
 
-    Exit status: 0 all is well, or is well now; 1 something differs.
+    Exit status: 0 all is well, or is well now; 1 something differs; 2 it could not be found out.
 
     \b
       jeroboam quota verify
       jeroboam quota verify --repair
       jeroboam quota verify -f json
     """
-    with sentences():
+    with sentences(UNCHECKED):
         from jeroboam.cli.quota.verify import verify as check
 
         if not check(options.settings_from(data, database=database), repair, form):

@@ -6,8 +6,10 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 
+from jeroboam.cli.db import must_exist
 from jeroboam.cli.errors import Refused
 from jeroboam.cli.tables import show
+from jeroboam.cli.words import count
 from jeroboam.settings import Settings
 from jeroboam.store import ledger, migrations
 from jeroboam.store.audit import Actor
@@ -18,25 +20,37 @@ MENDER = Actor("jeroboam", "jeroboam quota verify")
 
 def verify(settings: Settings, repair: bool, form: str) -> bool:
     """Prints what differs, and repairs it if asked to. Whether all is well, or is now. Raises Refused, Unavailable."""
-    with _database(settings) as db:
+    where = settings.database_shown
+    with _database(settings) as db, _readable(where):
         with db.read() as tx:
-            found = ledger.differences(tx)
+            damaged = ledger.damaged(tx)
+            found = [] if damaged else ledger.differences(tx)
         _print(found, form)
-        if repair:
+        if damaged:
+            _say(*damaged)
+            _say(f"nothing else in {where} can be checked until that is put right: by hand, or restore a backup")
+            return False
+        if repair:  # also where nothing differs: what servers have in memory is read again
             with db.write() as tx:  # anew: a server may have gone on meanwhile
                 mended = ledger.repair(tx, MENDER, time.time())
             if mended:
-                counters = "1 counter" if len(mended) == 1 else f"{len(mended)} counters"
-                print(f"repaired {counters}; the audit has what they were", file=sys.stderr)
-            found = []
+                print(f"repaired {count(len(mended), 'counter')}; the audit has what they were", file=sys.stderr)
+        elif found:
+            one = len(found) == 1
+            verdict = f"differ{'s' if one else ''}; --repair sets {'it' if one else 'them'} right"
+            print(f"{count(len(found), 'counter')} of {where} {verdict}", file=sys.stderr)
+            return False
         with db.read() as tx:
-            others = [] if found else ledger.verify(tx)
-    for sentence in others:
+            others = ledger.verify(tx)
+    _say(*others)
+    if not others:
+        print(f"all is well in {where}: every counter is what the claims add up to", file=sys.stderr)
+    return not others
+
+
+def _say(*sentences: str) -> None:
+    for sentence in sentences:
         print(f"jeroboam: {sentence}", file=sys.stderr)
-    well = not found and not others
-    if well:
-        print("all is well: every counter is what the claims add up to", file=sys.stderr)
-    return well
 
 
 def _print(found: Sequence[ledger.Difference], form: str) -> None:
@@ -49,19 +63,30 @@ def _print(found: Sequence[ledger.Difference], form: str) -> None:
 
 
 @contextlib.contextmanager
+def _readable(where: str) -> Iterator[None]:
+    """Whatever else somebody may have written into a row is a sentence too."""
+    try:
+        yield
+    except (ValueError, TypeError, KeyError, ArithmeticError) as error:
+        what = " ".join(str(error).split())[:200]
+        raise Refused(
+            f"cannot verify the quota: {where} holds what Jeroboam does not write ({type(error).__name__}: {what}); "
+            "restore a backup"
+        ) from error
+
+
+@contextlib.contextmanager
 def _database(settings: Settings) -> Iterator[Database]:
     """The database of the data folder as it is: none is made, none is brought to this version."""
-    file = settings.database_file
-    if file is not None and not file.is_file():
-        raise Refused(
-            f"cannot verify the quota: there is no database in {file.parent}; give the folder with --data, "
-            "or the database with --database"
-        )
+    must_exist(settings, "verify the quota")
     db = Database(settings.database_url)
     try:
         with db.read() as tx:
             if not migrations.at_head(tx):
-                raise Refused("cannot verify the quota: the database is another version's; start `jeroboam up` once")
+                raise Refused(
+                    f"cannot verify the quota: {settings.database_shown} is no database of this version; "
+                    "start `jeroboam up` on it once"
+                )
         yield db
     finally:
         db.close()

@@ -4,6 +4,7 @@ events for those concerned, in the transaction of the object that it is about.
 
 from jeroboam.store.ledger.changes import newest as version
 from jeroboam.store.ledger.changes import prune as prune_changes
+from jeroboam.store.ledger.damage import damaged
 from jeroboam.store.ledger.nodes import (
     NodeRow,
     ancestors,
@@ -54,6 +55,7 @@ __all__ = [
     "below",
     "claim",
     "claims",
+    "damaged",
     "differences",
     "down",
     "dry_run",

@@ -72,7 +72,8 @@ def _said(books: Books, change: Change) -> _Said | None:
         return _waits(books, change)
     if claim.state is ClaimState.ADMITTED and before is not None:
         type = EventType.READMITTED if change.evictions else EventType.QUOTA
-        return _Said(type, "Admitted: what it waited for is there.", {})
+        waited = "what it waited for is there" if before in _PENDING else "there is room for it again"
+        return _Said(type, f"Admitted: {waited}.", {})
     if claim.reserves and claim.state is ClaimState.RELEASED:
         return _Said(EventType.QUOTA, "The reservation holds what it was made for.", {})
     return None

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, bindparam, insert, select, update
+from sqlalchemy import Connection, bindparam, insert, update
 
 from jeroboam.quota import invariants
 from jeroboam.quota.settling import settle
@@ -10,9 +10,9 @@ from jeroboam.quota.tree import Tree
 from jeroboam.store import audit
 from jeroboam.store.audit import Actor, Entry
 from jeroboam.store.ledger import changes, load, resident
+from jeroboam.store.ledger.damage import damaged, strays
 from jeroboam.store.ledger.tell import write
-from jeroboam.store.ledger_schema import claims, limits
-from jeroboam.store.schema import objects
+from jeroboam.store.ledger_schema import limits
 
 REPAIR = "repair"
 """The audit's word for it."""
@@ -34,8 +34,6 @@ class Difference:
 
 _AT = (limits.c.node_id == bindparam("at_node"), limits.c.resource == bindparam("of_resource"))
 _SET = {counter: update(limits).where(*_AT).values({counter: bindparam("to")}) for counter in COUNTERS}
-_UNPAID = select(objects.c.id).where(objects.c.claim_id.is_not(None), objects.c.claim_id.not_in(select(claims.c.id)))
-_UNUSED = select(claims.c.id).where(claims.c.object_id != "", claims.c.object_id.not_in(select(objects.c.id)))
 
 
 def differences(tx: Connection) -> list[Difference]:
@@ -65,9 +63,7 @@ def repair(tx: Connection, actor: Actor, now: float) -> list[Difference]:
 
 def verify(tx: Connection) -> list[str]:
     """Whatever does not add up, in words; empty: all is well."""
-    wrong = invariants.check(load.whole(tx).tree)
-    wrong += [f"object {ident}: its claim does not exist" for ident in tx.execute(_UNPAID).scalars()]
-    return wrong + [f"claim {ident}: its object does not exist" for ident in tx.execute(_UNUSED).scalars()]
+    return damaged(tx) or [*invariants.check(load.whole(tx).tree), *strays(tx)]
 
 
 def _differences(tree: Tree) -> list[Difference]:
