@@ -86,16 +86,17 @@ class Admissions:
             if len(self._queue) == self._expected:
                 self._expected = 0
                 self._gathered.release()
-        if not leads:
-            waiting.turn.acquire()
-        if not waiting.done:
-            try:
-                self._gather()
-            finally:
-                self._lead()
-            waiting.turn.acquire()
-        if waiting.following is not None:
-            waiting.following.turn.release()
+        try:
+            if not leads:
+                waiting.turn.acquire()
+            if not waiting.done:
+                try:
+                    self._gather()
+                finally:
+                    self._lead()
+        finally:
+            if waiting.following is not None:
+                waiting.following.turn.release()
 
     def _gather(self) -> None:
         with self._guard:
@@ -110,6 +111,7 @@ class Admissions:
             self._expected = 0
 
     def _lead(self) -> None:
+        """For the first of the queue, which tells the others of its batch."""
         with self._guard:
             batch, self._queue = self._queue[:MOST], self._queue[MOST:]
             self._sizes = (self._sizes[1], len(batch))
@@ -123,7 +125,6 @@ class Admissions:
                 waiting.done, waiting.following = True, following
             if leads is not None:
                 leads.turn.release()
-            batch[0].turn.release()
 
     def _carry_out(self, batch: Sequence[_Waiting[Any]]) -> None:
         """Those that are plain, in one transaction. One that cannot be is told so, and the others go on without it."""

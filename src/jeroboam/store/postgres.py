@@ -161,6 +161,10 @@ def _begin(connection: Connection) -> None:
     begin = connection.get_execution_options().get("jeroboam_begin")
     if begin is None:
         return  # SQLAlchemy's own, when it meets a server; or it comes later
+    _send(connection, begin)
+
+
+def _send(connection: Connection, begin: str) -> None:
     driver = _driver(connection)
     try:
         driver.execute(begin)
@@ -200,7 +204,10 @@ def _begin_late(tx: Connection, *_: object) -> None:
     """Whose first statement goes another way begins all the same."""
     late = tx.get_execution_options().get(LATE)
     if late is not None and _driver(tx).info.transaction_status == TransactionStatus.IDLE:
-        _driver(tx).execute(late.begin)
+        try:
+            _send(tx, late.begin)
+        except _Stale as error:
+            raise unavailable(str(error)) from error
 
 
 def _driver(tx: Connection) -> "psycopg.Connection[Any]":
