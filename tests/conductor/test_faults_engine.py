@@ -116,7 +116,7 @@ def test_what_is_made_anew_and_does_not_start_yet_is_not_said_to_run(house: Hous
     house.until(ident, Phase.RUNNING)
     house.backend.faults.fail("start", times=None)
     house.backend.vanish(house.name(ident))
-    status = house.until(ident, Phase.CREATING, "does not answer")
+    status = house.until(ident, Phase.CREATED, "does not answer")
     assert find(status.conditions, ConditionType.DRIFTED)
     house.backend.faults.heal()
     house.until(ident, Phase.RUNNING)

@@ -151,6 +151,19 @@ def test_text_is_compared_by_its_bytes_whatever_the_databases_language(db: Datab
         assert tx.execute(text(others)).all() == []
 
 
+def test_what_others_have_in_the_schema_is_left_alone(postgres_server: URL) -> None:
+    with servers.a_database(postgres_server, None) as made:
+        with psycopg.connect(make_url(made).set(drivername="postgresql").render_as_string(hide_password=False)) as tx:
+            tx.execute("CREATE VIEW of_others AS SELECT 'a'::text AS word")
+            tx.execute("CREATE TABLE theirs (word text)")
+        db = Database(made)
+        db.migrate()
+        with db.read() as tx:
+            theirs = "SELECT collation_name FROM information_schema.columns WHERE table_name = 'theirs'"
+            assert tx.execute(text(theirs)).scalar_one() is None
+        db.close()
+
+
 def test_a_writer_waits_for_those_who_admit_and_they_wait_for_nobody_of_their_kind(db: Database) -> None:
     order: list[str] = []
     with db.admit() as one, db.admit() as two:

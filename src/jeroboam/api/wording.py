@@ -27,10 +27,10 @@ _TYPES = {
     "json": "has to be JSON",
 }
 _BOUNDS = {
-    "greater_than_equal": "has to be {ge:.15g} or more",
-    "greater_than": "has to be more than {gt:.15g}",
-    "less_than_equal": "has to be {le:.15g} at most",
-    "less_than": "has to be less than {lt:.15g}",
+    "greater_than_equal": "has to be {ge:.16g} or more",
+    "greater_than": "has to be more than {gt:.16g}",
+    "less_than_equal": "has to be {le:.16g} at most",
+    "less_than": "has to be less than {lt:.16g}",
     "string_too_short": "has to have {min_length} or more characters",
     "string_too_long": "has to have {max_length} characters at most",
     "too_short": "has to have {min_length} or more entries",

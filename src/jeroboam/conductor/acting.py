@@ -152,8 +152,6 @@ class Actor:
 
     def _create(self, turn: Turn) -> Observed:
         obj = turn.obj
-        # Where it was made before it says no longer that it runs, whatever fails from here on.
-        turn.status = replace(turn.status, phase=Phase.CREATING)
         credentials = self._credentials.of(obj.project_id, obj.spec.registry)
         image_id = self._images.resolve(obj.project_id, obj.spec, credentials, self._pull_progress(turn))
         around = self.around(turn)
@@ -165,8 +163,11 @@ class Actor:
             # Somebody may have removed a network that we remember: look for it again at the next try.
             self._networks.difference_update(around.network_names)
             raise
+        first = turn.status.phase is Phase.CREATING
         turn.status = replace(
             turn.status,
+            # Where it was made before it says no longer that it runs, should its start fail.
+            phase=Phase.CREATING if first else Phase.CREATED,
             definition=definition_digest(obj.spec),
             networking=networking_digest(obj.name, obj.spec),
             image_id=image_id,

@@ -130,6 +130,8 @@ class Admissions:
         """Those that are plain, in one transaction. One that cannot be is told so, and the others go on without it."""
         left = list(batch)
         for _ in range(CULPRITS):
+            if not left:
+                return
             try:
                 self._together(left)
             except _Culprit as culprit:
@@ -140,7 +142,7 @@ class Admissions:
                     waiting.error = error
                 return
             except Exception:
-                return  # the database minds something, or we made a mistake: each finds out alone
+                return  # a connection had ended, the database minds something, or we erred: each finds out alone
             else:
                 return
 

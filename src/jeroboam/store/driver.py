@@ -26,7 +26,7 @@ def rows(tx: Connection, statement: str, values: Sequence[Any] = ()) -> list[Seq
 
 
 def many(tx: Connection, statement: str, values: Sequence[Sequence[Any]]) -> None:
-    """Once for each of `values`. Raises DBAPIError."""
+    """Once for each of `values`, on SQLite. Raises DBAPIError."""
     with _wrapped(tx, statement) as driver:
         driver.executemany(statement, values)
 

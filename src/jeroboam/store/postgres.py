@@ -8,7 +8,7 @@ one writer is right here too. Readers take none.
 import secrets
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from typing import Any
 
 import psycopg
@@ -63,6 +63,7 @@ class Postgres:
         self._notify = f"; SELECT pg_notify('{CHANNEL}', '{self._who}')"  # sent by the commit, whenever it is asked for
         self._late = _Late(f"{_BEGIN}; SELECT pg_advisory_xact_lock_shared({LOCK}){self._notify}")
         self._kept = list[Connection]()  # of those who admit, between transactions
+        self._closed = False
         self._engine = create_engine(
             self._url,
             pool_size=8,
@@ -85,7 +86,10 @@ class Postgres:
 
     @contextmanager
     def admitting(self) -> Iterator[Connection]:
-        """Its BEGIN goes with the first statement: a round trip less (driver.rows)."""
+        """Its BEGIN goes with the first statement: a round trip less (driver.rows).
+
+        Raises Stale there if the server had ended the connection: nothing has been done, and it can be done anew.
+        """
         try:
             connection = self._kept.pop()
         except IndexError:
@@ -93,13 +97,18 @@ class Postgres:
         try:
             with connection.begin():
                 yield connection
-        except BaseException:
+        except BaseException as error:
             connection.close()
+            if isinstance(error, Stale):
+                self._forget_kept()  # the others are as old
             raise
-        self._kept.append(connection)
+        if self._closed:
+            connection.close()
+        else:
+            self._kept.append(connection)
 
     def _good(self) -> Connection:
-        """One that the server has not ended."""
+        """From a pool of those that the server had not ended a moment ago."""
         with self.reading():
             pass
         return self._engine.connect()
@@ -114,12 +123,12 @@ class Postgres:
         pool = self._engine.pool
         try:
             return self._enter(begin, stack)
-        except _Stale:
+        except Stale:
             if self._engine.pool is pool:
                 self._engine.dispose()  # the others are as old
         try:
             return self._enter(begin, stack)
-        except _Stale as error:
+        except Stale as error:
             raise unavailable(str(error)) from error
 
     def _enter(self, begin: str, stack: ExitStack) -> Connection:
@@ -146,9 +155,14 @@ class Postgres:
                     notify()
 
     def close(self) -> None:
-        while self._kept:
-            self._kept.pop().close()
+        self._closed = True  # whoever admits just now keeps nothing
+        self._forget_kept()
         self._engine.dispose()
+
+    def _forget_kept(self) -> None:
+        with suppress(IndexError):
+            while True:
+                self._kept.pop().close()
 
 
 def _complete(url: URL) -> URL:
@@ -171,7 +185,7 @@ def _send(connection: Connection, begin: str) -> None:
     except (psycopg.OperationalError, psycopg.InternalError) as error:
         if driver.closed:
             connection.invalidate()
-            raise _Stale(str(error)) from error
+            raise Stale(str(error)) from error
         driver.rollback()
         raise unavailable(str(error)) from error
 
@@ -193,7 +207,7 @@ class _Late:
         except psycopg.OperationalError as error:
             if driver.closed:
                 tx.invalidate()
-                raise _Stale(str(error)) from error
+                raise Stale(str(error)) from error
             raise
         while cursor.nextset():
             pass
@@ -206,7 +220,7 @@ def _begin_late(tx: Connection, *_: object) -> None:
     if late is not None and _driver(tx).info.transaction_status == TransactionStatus.IDLE:
         try:
             _send(tx, late.begin)
-        except _Stale as error:
+        except Stale as error:
             raise unavailable(str(error)) from error
 
 
@@ -216,5 +230,5 @@ def _driver(tx: Connection) -> "psycopg.Connection[Any]":
     return driver
 
 
-class _Stale(Exception):
+class Stale(Exception):
     """The server had ended the connection while it lay in the pool."""

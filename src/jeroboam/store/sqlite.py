@@ -47,6 +47,7 @@ class Sqlite:
         self._turn = threading.Lock()
         self._kept: Connection | None = None
         """The writer's, between transactions: at thousands a second the pool's work on each counts."""
+        self._closed = False
         self._version = _Version(path)
 
     @contextmanager
@@ -71,7 +72,10 @@ class Sqlite:
             except BaseException:
                 connection.close()
                 raise
-            self._kept = connection
+            if self._closed:
+                connection.close()
+            else:
+                self._kept = connection
         finally:
             self._turn.release()
 
@@ -87,8 +91,12 @@ class Sqlite:
 
     def close(self) -> None:
         self._version.close()
-        if self._kept is not None:
-            self._kept.close()
+        self._closed = True  # whoever writes just now keeps nothing
+        if self._turn.acquire(timeout=0):
+            kept, self._kept = self._kept, None
+            self._turn.release()
+            if kept is not None:
+                kept.close()
         self._engine.dispose()
 
 

@@ -64,10 +64,11 @@ def _check_once(node: Mapping[str, Any]) -> None:
     seen = set()
     for child in children if isinstance(children, list) else ():
         if isinstance(child, Mapping):
-            called = str(child.get("id", child.get("name")))
-            if called in seen:
+            word = "id" if "id" in child else "name"
+            called = child.get(word)  # whoever has neither is told so elsewhere
+            if isinstance(called, str) and (word, called) in seen:
                 raise Malformed(f"cannot apply the document: {called[:80]!r} stands twice below one node; give it once")
-            seen.add(called)
+            seen.add((word, str(called)))
             _check_once(child)
 
 

@@ -21,12 +21,13 @@ MENDER = Actor("jeroboam", "jeroboam quota verify")
 def verify(settings: Settings, repair: bool, form: str) -> bool:
     """Prints what differs, and repairs it if asked to. Whether all is well, or is now. Raises Refused, Unavailable."""
     where = settings.database_shown
-    with _database(settings) as db, _readable(where):
-        with db.read() as tx:
+    with _database(settings) as db:
+        with _readable(where), db.read() as tx:
             damaged = ledger.damaged(tx)
             found = [] if damaged else ledger.differences(tx)
-        _print(found, form)
-        if damaged:
+        if not damaged:
+            _print(found, form)
+        else:
             _say(*damaged)
             _say(f"nothing else in {where} can be checked until that is put right: by hand, or restore a backup")
             return False

@@ -81,7 +81,6 @@ _SOME_NODES = select(*NODE_COLUMNS, nodes.c.depth).select_from(_with_limits).whe
 _ALL_NODES = select(*NODE_COLUMNS).select_from(_with_limits).order_by(nodes.c.depth, nodes.c.id)
 _CLAIM = select(*CLAIM_COLUMNS).where(claims.c.id.in_(IDS))
 _ALL_CLAIMS = select(*CLAIM_COLUMNS).order_by(claims.c.age, claims.c.id)
-"""In the words of the index."""
 _RESERVATIONS = select(reservations.c.id, reservations.c.node_id, reservations.c.until, reservations.c.name).order_by(
     reservations.c.id
 )

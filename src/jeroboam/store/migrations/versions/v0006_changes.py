@@ -15,6 +15,13 @@ branch_labels = None
 depends_on = None
 
 
+# All that there are by now. The schema may hold others' tables, too.
+_TABLES = (
+    *("alembic_version", "installation", "objects", "actions", "events", "images", "image_grants", "networks", "ports"),
+    *("registries", "volumes", "quota_nodes", "quota_limits", "quota_claims", "quota_changes", "quota_reservations"),
+    *("quota_reservation_amounts", "quota_reclaims", "quota_victims", "quota_audit"),
+    *("quota_series", "quota_minutes", "quota_hours", "quota_history"),
+)
 _VERSION = sa.BigInteger().with_variant(sa.Integer, "sqlite")
 
 
@@ -49,11 +56,11 @@ def _compare_bytes() -> None:
     """Text is compared as SQLite and Python do, by its bytes: whatever the database's language lists are in one order,
     and an id is found in less time than by the rules of a language.
     """
-    texts = (
+    texts = sa.text(
         "SELECT table_name, column_name, data_type, character_maximum_length FROM information_schema.columns"
         " WHERE table_schema = current_schema() AND collation_name IS DISTINCT FROM 'C'"
-        " AND data_type IN ('character varying', 'text')"
+        " AND data_type IN ('character varying', 'text') AND table_name = ANY (:ours)"
     )
-    for table, column, kind, length in op.get_bind().exec_driver_sql(texts).all():
+    for table, column, kind, length in op.get_bind().execute(texts, {"ours": list(_TABLES)}).all():
         as_it_is = kind if length is None else f"{kind}({length})"
         op.execute(f'ALTER TABLE "{table}" ALTER COLUMN "{column}" TYPE {as_it_is} COLLATE "C"')
