@@ -91,7 +91,8 @@ class Database:
     def admit(self) -> Iterator[Connection]:
         """As `write`, beside others of its kind where the database can: for ledger.admit_plain and what goes with it.
 
-        Nothing is done in it that two could not do at once. Raises Unavailable.
+        Nothing is done in it that two could not do at once. Raises Unavailable, and postgres.Stale where its connection
+        had ended before it began: nothing was done then, and `write` does it.
         """
         with self._ledger.lent() as loan, translated(), self._server.admitting() as tx:
             if self._server.admits_alone:

@@ -25,12 +25,11 @@ def verify(settings: Settings, repair: bool, form: str) -> bool:
         with _readable(where), db.read() as tx:
             damaged = ledger.damaged(tx)
             found = [] if damaged else ledger.differences(tx)
-        if not damaged:
-            _print(found, form)
-        else:
+        if damaged:
             _say(*damaged)
             _say(f"nothing else in {where} can be checked until that is put right: by hand, or restore a backup")
             return False
+        _print(found, form)
         if repair:  # also where nothing differs: what servers have in memory is read again
             with db.write() as tx:  # anew: a server may have gone on meanwhile
                 mended = ledger.repair(tx, MENDER, time.time())

@@ -2,9 +2,10 @@
 
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, bindparam, case, false, func, insert, select, update
+from sqlalchemy import Connection, bindparam, insert, select, update
 
 from jeroboam.quota import invariants
+from jeroboam.quota.counters import debt
 from jeroboam.quota.settling import settle
 from jeroboam.quota.tree import Tree
 from jeroboam.store import audit
@@ -34,13 +35,7 @@ class Difference:
 
 _AT = (limits.c.node_id == bindparam("at_node"), limits.c.resource == bindparam("of_resource"))
 _SET = {counter: update(limits).where(*_AT).values({counter: bindparam("to")}) for counter in COUNTERS}
-_SHOULD_BE_IN_DEBT = func.coalesce(
-    limits.c.subtree + limits.c.reserved
-    > case((limits.c.hard.is_(None), 0), (limits.c.hard >= 0, limits.c.hard + limits.c.borrow)),
-    false(),
-)
-_WRONG_DEBTS = select(limits.c.node_id, limits.c.resource).where(limits.c.in_debt != _SHOULD_BE_IN_DEBT)
-_SET_DEBTS = update(limits).where(limits.c.in_debt != _SHOULD_BE_IN_DEBT).values(in_debt=_SHOULD_BE_IN_DEBT)
+_NOTED = select(limits.c.node_id, limits.c.resource, limits.c.in_debt)
 
 
 def differences(tx: Connection) -> list[Difference]:
@@ -54,15 +49,16 @@ def repair(tx: Connection, actor: Actor, now: float) -> list[Difference]:
     found = differences(tx)
     for difference in found:
         _set(tx, difference)
-    tx.execute(_SET_DEBTS)
-    if not found:
-        return []
     for node_id in dict.fromkeys(d.node_id for d in found):
         of_node = [d for d in found if d.node_id == node_id]
         before = {f"{d.counter}.{d.resource}": d.stored for d in of_node}
         after = {f"{d.counter}.{d.resource}": d.should_be for d in of_node}
         audit.append(tx, Entry(actor, node_id, REPAIR, before, after, now))
     books = resident.books(tx)
+    wrong = [node_id for node_id, _ in _wrong_debts(tx, books.tree)]
+    if not found and not wrong:
+        return []
+    books.tree.dirty_nodes.update(wrong)
     settle(books.tree, now)
     write(tx, books, now)
     return found
@@ -70,12 +66,20 @@ def repair(tx: Connection, actor: Actor, now: float) -> list[Difference]:
 
 def verify(tx: Connection) -> list[str]:
     """Whatever does not add up, in words; empty: all is well."""
-    return damaged(tx) or [*invariants.check(load.whole(tx).tree), *_wrong_debts(tx), *strays(tx)]
-
-
-def _wrong_debts(tx: Connection) -> list[str]:
+    if wrong := damaged(tx):
+        return wrong
+    tree = load.whole(tx).tree
     said = "whether it holds more than it may is noted wrongly; `jeroboam quota verify --repair` notes it anew"
-    return [f"node {node}, {resource}: {said}" for node, resource in tx.execute(_WRONG_DEBTS)]
+    debts = [f"node {node_id}, {resource}: {said}" for node_id, resource in _wrong_debts(tx, tree)]
+    return [*invariants.check(tree), *debts, *strays(tx)]
+
+
+def _wrong_debts(tx: Connection, tree: Tree) -> list[tuple[str, str]]:
+    """(node id, resource) where `in_debt` is not what the engine says."""
+    noted = tx.execute(_NOTED).all()
+    return [
+        (ident, resource) for ident, resource, in_debt in noted if in_debt != (debt(tree.nodes[ident], resource) > 0)
+    ]
 
 
 def _differences(tree: Tree) -> list[Difference]:
