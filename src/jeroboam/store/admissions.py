@@ -58,9 +58,7 @@ class Admissions:
         self._queue: list[_Waiting[Any]] = []
         self._led = False
         self._sizes = (0, 0)  # of the last two batches
-        self._gathered = threading.Lock()
-        self._gathered.acquire()
-        self._expected = 0
+        self._expected: int | None = None  # so many are waited for; None: for nobody
 
     def submit(self, asked: Asked, now: float, then: Then[T], *, alone: bool = False) -> T:
         """The answer of `then`, committed. Raises what it raises, and Unavailable: then nothing is left of it.
@@ -82,49 +80,70 @@ class Admissions:
         waiting.turn.acquire()
         with self._guard:
             self._queue.append(waiting)
-            leads, self._led = not self._led, True
-            if len(self._queue) == self._expected:
-                self._expected = 0
-                self._gathered.release()
+            gathers, self._led = not self._led, True
+            if gathers:
+                self._expected = max(self._sizes)
+            leads = self._all_here()
         try:
-            if not leads:
-                waiting.turn.acquire()
-            if not waiting.done:
-                try:
-                    self._gather()
-                finally:
-                    self._lead()
+            if leads:
+                self._lead(waiting)
+            else:
+                self._wait(waiting, gathers)
         finally:
             if waiting.following is not None:
                 waiting.following.turn.release()
 
-    def _gather(self) -> None:
-        with self._guard:
-            expected = max(self._sizes)
-            if len(self._queue) >= expected:
+    def _wait(self, waiting: _Waiting[Any], gathers: bool) -> None:
+        """Until it is done, or leads. Who gathers leads when the moment is over, if nobody has before."""
+        if not gathers:
+            waiting.turn.acquire()
+            if waiting.done:
                 return
-            self._expected = expected
-        came = self._gathered.acquire(timeout=GATHER_SECONDS)
-        with self._guard:
-            if not came and self._expected == 0:
-                self._gathered.acquire()  # they came in the very moment in which the wait ended
-            self._expected = 0
+            with self._guard:
+                self._expected = max(self._sizes)
+                leads = self._all_here()
+            if leads:
+                self._lead(waiting)
+                return
+        told = False
+        try:
+            told = waiting.turn.acquire(timeout=GATHER_SECONDS)
+        finally:
+            if not told:
+                with self._guard:
+                    leads = self._expected is not None and not waiting.done
+                    if leads:
+                        self._expected = None
+                if leads:
+                    self._lead(waiting)
+        if not waiting.done:
+            waiting.turn.acquire()
 
-    def _lead(self) -> None:
-        """For the first of the queue, which tells the others of its batch."""
+    def _all_here(self) -> bool:
+        """Whether those that were waited for have come; said to one of them, who leads."""
+        all_here = self._expected is not None and len(self._queue) >= self._expected
+        if all_here:
+            self._expected = None
+        return all_here
+
+    def _lead(self, leader: _Waiting[Any]) -> None:
+        """Carries out all that have come. The leader tells the first of them, each of them the next."""
         with self._guard:
             batch, self._queue = self._queue[:MOST], self._queue[MOST:]
             self._sizes = (self._sizes[1], len(batch))
         try:
             self._carry_out(batch)
         finally:
+            teller = leader
             with self._guard:
-                leads = self._queue[0] if self._queue else None
-                self._led = leads is not None
-            for waiting, following in zip_longest(batch, batch[1:]):
-                waiting.done, waiting.following = True, following
-            if leads is not None:
-                leads.turn.release()
+                for waiting in batch:
+                    waiting.done = True
+                    if waiting is not leader:
+                        teller.following = teller = waiting
+                first = self._queue[0] if self._queue else None
+                self._led = first is not None
+            if first is not None:
+                first.turn.release()
 
     def _carry_out(self, batch: Sequence[_Waiting[Any]]) -> None:
         """Those that are plain, in one transaction. One that cannot be is told so, and the others go on without it."""

@@ -63,7 +63,7 @@ claims = Table(
     Column("amounts", Text, nullable=False, server_default="{}"),  # JSON: {resource: units}
     Column("created_at", Double, nullable=False),
     Column("updated_at", Double, nullable=False),
-    Index(None, "node_id"),
+    # Nor an index by node: a node's claims are found by the ledger in memory (views.in_nodes).
     Index(None, "age"),
     # The few: whoever looks for them says so in these words, or neither database uses it.
     Index(

@@ -1,6 +1,6 @@
 """Admission of what is plain: it fits, and concerns nobody else. Many such requests cost little more than one.
 
-On PostgreSQL it is one round trip to a stored function (migrations/versions/v0006_quota_admit.sql); on SQLite the
+On PostgreSQL it is one round trip to a stored function (migrations/versions/v0007_quota_admit.sql); on SQLite the
 engine decides, and each counter is written once.
 """
 
@@ -33,13 +33,16 @@ class Asked:
         return request.reservation is None and request.reclaimable and all(a > 0 for a in request.amounts.values())
 
 
-_ADMIT = "SELECT quota_admit(%s::text[], %s::text[], %s::text[], %s::int[], %s::text[], %s::text[], %s)"
+_ADMIT = (
+    "SELECT quota_admit(%s::text[], %s::text[], %s::text[], %s::int[], %s::text[], %s::text[],"
+    " %s::text[], %s::text[], %s::bigint[], %s)"
+)
 
 
 def admit_plain(tx: Connection, asked: Sequence[Asked], now: float) -> list[bool]:
     """Admits those that are plain, in their order. For each True: it is charged and written; False: ask `admit`.
 
-    Works in `db.admit()` as in `db.write()`.
+    Works in `db.admit()` as in `db.write()`. On PostgreSQL a claim that there is already is a DBAPIError.
     """
     first = {one.request.id: place for place, one in reversed(list(enumerate(asked)))}
     places = [p for p, one in enumerate(asked) if one.plain and one.request.amounts and first[one.request.id] == p]
@@ -52,22 +55,35 @@ def admit_plain(tx: Connection, asked: Sequence[Asked], now: float) -> list[bool
 
 def _by_function(tx: Connection, asked: Sequence[Asked], now: float) -> list[bool]:
     many = [one.request for one in asked]
+    parts = [(request.node_id, *part) for request in many for part in request.amounts.items()]
+    part_nodes, part_resources, part_amounts = zip(*parts, strict=True)
     values = (
-        _array(request.id for request in many),
-        _array(request.node_id for request in many),
-        _array(one.object_id for one in asked),
-        _array(None if request.priority is None else str(request.priority) for request in many),
-        _array(request.shortage for request in many),
-        _array(write_amounts(request.amounts) for request in many),
+        _texts([request.id for request in many]),
+        _texts([request.node_id for request in many]),
+        _texts([one.object_id for one in asked]),
+        _array(["NULL" if request.priority is None else str(request.priority) for request in many]),
+        _array(["NULL" if request.shortage is None else _quoted(request.shortage) for request in many]),
+        _texts([write_amounts(request.amounts) for request in many]),
+        _texts(part_nodes),
+        _texts(part_resources),
+        _array(map(str, part_amounts)),
         now,
     )
     ((verdicts,),) = driver.rows(tx, _ADMIT, values)
     return list(verdicts)
 
 
-def _array(items: Iterable[str | None]) -> str:
+def _array(items: Iterable[str]) -> str:
     """As PostgreSQL writes it. The driver makes the same of a list, in ten times the time."""
-    return "{" + ",".join(["NULL" if one is None else _quoted(one) for one in items]) + "}"
+    return "{" + ",".join(items) + "}"
+
+
+def _texts(items: Sequence[str]) -> str:
+    """The same, of any texts."""
+    joined = "".join(items)
+    if "\\" in joined or '"' in joined:
+        return _array(map(_quoted, items))
+    return '{"' + '","'.join(items) + '"}'
 
 
 def _quoted(one: str) -> str:

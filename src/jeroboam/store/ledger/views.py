@@ -9,8 +9,9 @@ import orjson
 from sqlalchemy import BindParameter, Connection, Select, bindparam, func, select
 
 from jeroboam.model.errors import NotFound
-from jeroboam.quota.tree import ClaimState
+from jeroboam.quota.tree import ClaimState, Tree
 from jeroboam.store.ledger.codecs import read_amounts
+from jeroboam.store.ledger.load import chunks
 from jeroboam.store.ledger_schema import claims, reclaims, reservations, victims
 
 
@@ -95,7 +96,6 @@ _CLAIMS = (
 )
 _IDS: BindParameter[Any] = bindparam("ids", expanding=True)
 _BY_ID = _CLAIMS.where(claims.c.id.in_(_IDS))
-_IN_NODES = _CLAIMS.where(claims.c.node_id.in_(bindparam("node_ids", expanding=True)))
 _RECLAIMS = select(
     reclaims.c.id,
     reclaims.c.claim_id,
@@ -116,8 +116,7 @@ _VICTIMS = (
 
 def views(tx: Connection, claim_ids: Iterable[str]) -> dict[str, ClaimView]:
     """By id; what does not exist is missing."""
-    ids = sorted(set(claim_ids))
-    return {view.id: view for view in _views(tx, _BY_ID, {"ids": ids})} if ids else {}
+    return {view.id: view for some in chunks(set(claim_ids)) for view in _views(tx, _BY_ID, {"ids": some})}
 
 
 def view(tx: Connection, claim_id: str) -> ClaimView:
@@ -128,11 +127,17 @@ def view(tx: Connection, claim_id: str) -> ClaimView:
     return found
 
 
-def in_nodes(tx: Connection, node_ids: Collection[str] | None) -> list[ClaimView]:
-    """The claims of these nodes (None: of all), oldest first."""
-    if node_ids is None:
+def claims_in(tree: Tree, node_ids: Collection[str]) -> list[str]:
+    """The ids of these nodes' claims, in no order. The database has no index by node: every admission would pay for it."""
+    wanted = set(node_ids)
+    return [claim.id for claim in tree.claims.values() if claim.node_id in wanted]
+
+
+def listing(tx: Connection, claim_ids: Iterable[str] | None) -> list[ClaimView]:
+    """These claims (None: all), oldest first; what does not exist is passed over."""
+    if claim_ids is None:
         return _views(tx, _CLAIMS, {})
-    return _views(tx, _IN_NODES, {"node_ids": sorted(node_ids)})
+    return sorted(views(tx, claim_ids).values(), key=lambda view: (view.created_at, view.id))
 
 
 def open_reclaims(tx: Connection, node_ids: Collection[str] | None) -> list[ReclaimView]:
