@@ -29,7 +29,11 @@ def plant(database: Database, projects: int) -> None:
     trees += [(f"p{n}", f"o{n // PER_ORGANISATION}", 3) for n in range(projects)]
     with database.write() as tx:
         _insert(tx, nodes, [_node(*row) for row in trees])
-        _insert(tx, limits, [_limit(ident, resource, projects) for ident, _, _ in trees for resource in AMOUNTS])
+        _insert(
+            tx,
+            limits,
+            [_limit(ident, parent, resource, projects) for ident, parent, _ in trees for resource in AMOUNTS],
+        )
 
 
 def choose(number: int, projects: int, reach: float) -> str:
@@ -51,9 +55,9 @@ def _node(ident: str, parent: str | None, depth: int) -> dict[str, Any]:
     }
 
 
-def _limit(ident: str, resource: str, projects: int) -> dict[str, Any]:
+def _limit(ident: str, parent: str | None, resource: str, projects: int) -> dict[str, Any]:
     row = {"node_id": ident, "resource": resource, "lend": None, "borrow": 0, "used": 0, "reserved": 0}
-    row |= {"subtree": 0, "by_capacity": False}
+    row |= {"subtree": 0, "by_capacity": False, "parent_id": parent}
     if ident[0] == "p":
         keeps = int(ident[1:]) % 2 == 0
         return {**row, "hard": OWN, "lend": 0 if keeps else None}

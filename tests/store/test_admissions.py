@@ -125,6 +125,17 @@ def test_one_that_cannot_be_is_told_alone(db: Database, admissions: Admissions) 
         assert {claim.id for claim in ledger.claims(tx, None)} == {"first", "c0", "c2", "c4"}
 
 
+def test_one_that_there_is_already_is_as_it_stands_and_the_others_are_admitted(
+    db: Database, admissions: Admissions
+) -> None:
+    idents = ["c0", "first", "c1", "c2"]
+    acts = [lambda ident=ident: admissions.submit(asked(ident), 1.0, outcome) for ident in idents]
+    assert behind_a_gate(admissions, acts) == ["admitted"] * 4
+    with db.read() as tx:
+        assert used(tx, "team1") == [4]
+        assert ledger.differences(tx) == []
+
+
 def test_those_that_cannot_be_do_not_take_the_others_commit_apart(db: Database, admissions: Admissions) -> None:
     def fail(tx: Connection, decision: Decision) -> str:
         raise Conflict("cannot")

@@ -7,7 +7,7 @@ from contextlib import suppress
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import Connection
+from sqlalchemy import Connection, text
 
 from jeroboam.quota import admission, limits
 from jeroboam.quota.decision import Request
@@ -122,3 +122,16 @@ def test_all_of_a_request_fits_or_none_of_it(shared: Database) -> None:
             assert ledger.admit_plain(tx, asked, 1.0) == [True, False, True]
             assert ledger.tree(tx).nodes["a"].used == {"containers": 2, "vcpus": 3}
             raise Undone
+
+
+def test_where_no_parent_is_noted_the_engine_is_asked(shared: Database) -> None:
+    """As version 0006 writes a node that is new."""
+    with suppress(Undone), shared.write() as tx:
+        before = plant(tx)
+        tx.execute(text("UPDATE quota_limits SET parent_id = NULL WHERE node_id = 'a'"))
+        asked = [Asked(Request(node, node, {"containers": 1}), "object") for node in ("a", "c")]
+        admitted = ledger.admit_plain(tx, asked, 1.0)
+        assert admitted == [tx.dialect.name == "sqlite", True]
+        assert [ledger.tree(tx).nodes[node].used.get("containers", 0) for node in ("a", "c")] == admitted
+        assert before.nodes["a"].used == {}
+        raise Undone

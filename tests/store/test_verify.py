@@ -56,14 +56,14 @@ def test_a_row_that_was_lost_is_made_again(db: Database) -> None:
         assert ledger.differences(tx) == []
 
 
-@pytest.mark.parametrize("noted", ["true", "false"])
-def test_debts_that_are_noted_wrongly_are_found_and_mended(db: Database, noted: str) -> None:
+@pytest.mark.parametrize("noted", ["in_debt = true", "in_debt = false", "parent_id = NULL", "parent_id = 'team2'"])
+def test_what_is_noted_wrongly_beside_limits_is_found_and_mended(db: Database, noted: str) -> None:
     with db.write() as tx:
         a_cloud(tx, HALVES)
         ask(tx, "team1", 2)
         ledger.set_node(tx, ADMIN, "team1", {"containers": Limit(1, None, 0)}, 2.0, force=True)
         said = ledger.verify(tx)
-        tx.execute(text(f"UPDATE quota_limits SET in_debt = {noted}"))
+        tx.execute(text(f"UPDATE quota_limits SET {noted}"))
         assert "noted wrongly" in ledger.verify(tx)[0]
         assert ledger.repair(tx, ADMIN, 9.0) == []
         assert ledger.verify(tx) == said

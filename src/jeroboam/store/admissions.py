@@ -2,7 +2,8 @@
 
 A request that finds nobody at work goes straight through, in its own thread. Those that come meanwhile queue; whoever
 is done lets the first of them carry out all that have come, in one transaction. Under load those that were just
-answered are on their way back with the next request: the first waits a moment for them, or they would just miss it.
+answered are on their way back with the next request: the first waits a moment for them, or they would just miss it;
+the last of them leads.
 
 What is not plain (store/ledger/plain.py) holds nobody up: it is then decided alone, in the thread that asked.
 """
@@ -10,7 +11,7 @@ What is not plain (store/ledger/plain.py) holds nobody up: it is then decided al
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from itertools import compress, zip_longest
+from itertools import compress
 from typing import Any, Generic, TypeVar
 
 from sqlalchemy import Connection
@@ -27,6 +28,8 @@ MOST = 64
 """In one transaction: those that wait for its end should not wait long."""
 GATHER_SECONDS = 0.0005
 """The moment: it ends early when as many have come as were there before. Who comes alone never waits."""
+GATHERED = 32
+"""So many are waited for: of more the others come while these are carried out."""
 CULPRITS = 4
 """So many times a batch is tried again without one of it; where there are more, each goes alone."""
 
@@ -80,51 +83,57 @@ class Admissions:
         waiting.turn.acquire()
         with self._guard:
             self._queue.append(waiting)
-            gathers, self._led = not self._led, True
-            if gathers:
-                self._expected = max(self._sizes)
-            leads = self._all_here()
+            first, self._led = not self._led, True
+            leads = self._all_here(first)
         try:
             if leads:
                 self._lead(waiting)
+            elif first:
+                self._gather(waiting)
             else:
-                self._wait(waiting, gathers)
+                self._wait(waiting)
         finally:
             if waiting.following is not None:
                 waiting.following.turn.release()
 
-    def _wait(self, waiting: _Waiting[Any], gathers: bool) -> None:
-        """Until it is done, or leads. Who gathers leads when the moment is over, if nobody has before."""
-        if not gathers:
-            waiting.turn.acquire()
-            if waiting.done:
-                return
+    def _wait(self, waiting: _Waiting[Any]) -> None:
+        """Until it is done with the others of its batch, or is the first of the next."""
+        waiting.turn.acquire()
+        if not waiting.done:
             with self._guard:
-                self._expected = max(self._sizes)
-                leads = self._all_here()
+                leads = self._all_here(first=True)
             if leads:
                 self._lead(waiting)
-                return
+            else:
+                self._gather(waiting)
+
+    def _gather(self, waiting: _Waiting[Any]) -> None:
+        """The first leads when the moment is over; whoever completes the batch before that spares it the wake-up."""
         told = False
         try:
             told = waiting.turn.acquire(timeout=GATHER_SECONDS)
         finally:
-            if not told:
-                with self._guard:
-                    leads = self._expected is not None and not waiting.done
-                    if leads:
-                        self._expected = None
-                if leads:
-                    self._lead(waiting)
+            if not told and self._gives_up(waiting):
+                self._lead(waiting)
         if not waiting.done:
             waiting.turn.acquire()
 
-    def _all_here(self) -> bool:
-        """Whether those that were waited for have come; said to one of them, who leads."""
-        all_here = self._expected is not None and len(self._queue) >= self._expected
-        if all_here:
-            self._expected = None
-        return all_here
+    def _all_here(self, first: bool) -> bool:
+        """Whether those that are waited for, from the first on, have come. True once for each batch."""
+        if first:
+            self._expected = min(max(self._sizes), GATHERED)
+        if self._expected is None or len(self._queue) < self._expected:
+            return False
+        self._expected = None
+        return True
+
+    def _gives_up(self, first: _Waiting[Any]) -> bool:
+        """Nobody is waited for any more. False: its batch has been led."""
+        with self._guard:
+            waited = self._expected is not None and not first.done
+            if waited:
+                self._expected = None
+            return waited
 
     def _lead(self, leader: _Waiting[Any]) -> None:
         """Carries out all that have come. The leader tells the first of them, each of them the next."""

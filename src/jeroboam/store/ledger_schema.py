@@ -38,6 +38,8 @@ limits = Table(
     Column("reserved", BigInteger, nullable=False),
     Column("subtree", BigInteger, nullable=False),
     Column("by_capacity", Boolean, nullable=False),  # follows the engine's capacity: nobody has set it by hand
+    # The node's, here as well: admission on PostgreSQL goes up without looking for it. NULL: the engine is asked.
+    Column("parent_id", String(64)),
     Column("in_debt", Boolean, nullable=False, server_default=false()),  # holds more than it may (quota/counters.py)
     # The few: whether there are any at all is asked with every admission on PostgreSQL.
     Index("ix_quota_limits_in_debt", "node_id", sqlite_where=text("in_debt"), postgresql_where=text("in_debt")),

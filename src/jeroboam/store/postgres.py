@@ -64,7 +64,8 @@ class Postgres:
         self._who = secrets.token_hex(8)  # our own commits are told within the process
         self._url = _complete(url)
         self._notify = f"; SELECT pg_notify('{CHANNEL}', '{self._who}')"  # sent by the commit, whenever it is asked for
-        self._late = _Late(f"{_BEGIN}; SELECT pg_advisory_xact_lock_shared({LOCK}){self._notify}")
+        shared = f"SELECT pg_advisory_xact_lock_shared({LOCK}), pg_notify('{CHANNEL}', '{self._who}')"
+        self._late = _Late(f"{_BEGIN}; {shared}")
         self._kept = list[Connection]()  # of those who admit, between transactions
         self._closed = False
         self._engine = create_engine(

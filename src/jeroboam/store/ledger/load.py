@@ -52,6 +52,7 @@ NODE_COLUMNS = (
     limits.c.reserved,
     limits.c.subtree,
     limits.c.in_debt,
+    limits.c.parent_id,
 )
 CLAIM_COLUMNS = (
     claims.c.id,
@@ -158,7 +159,7 @@ def _attach(tree: Tree, node: Node, parent_id: str) -> None:
 
 
 def _add_limit(node: Node, row: Sequence[Any]) -> None:
-    resource, hard, lend, borrow, used, reserved, subtree, _ = row
+    resource, hard, lend, borrow, used, reserved, subtree, *_ = row
     if resource is None:
         return
     if hard is not None:

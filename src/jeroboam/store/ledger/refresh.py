@@ -64,7 +64,7 @@ def _stored(tx: Connection, tree: Tree, touched: Iterable[str]) -> dict[str, lis
     return stored
 
 
-_NO_LIMIT = (None, None, None, 0, 0, 0, False)
+_NO_LIMIT = (None, None, None, 0, 0, 0)
 
 
 def _restate(node: Node, rows: Sequence[Sequence[Any]]) -> None:
@@ -72,7 +72,7 @@ def _restate(node: Node, rows: Sequence[Sequence[Any]]) -> None:
     node.weight, node.policy, node.child_defaults = read_weight(weight), read_policy(policy), read_defaults(defaults)
     stored = {row[7]: row[8:-1] for row in rows if row[7] is not None}
     for resource in {*stored, *node.limits, *node.used, *node.reserved, *node.subtree}:
-        hard, lend, borrow, used, reserved, subtree, _ = stored.get(resource, _NO_LIMIT)
+        hard, lend, borrow, used, reserved, subtree, *_ = stored.get(resource, _NO_LIMIT)
         restate(node, resource, None if hard is None else Limit(hard, lend, borrow), used, reserved, subtree)
 
 

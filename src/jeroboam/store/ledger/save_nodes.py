@@ -39,6 +39,7 @@ _UPDATE_LIMIT = (
         reserved=bindparam("to_reserved"),
         subtree=bindparam("to_subtree"),
         in_debt=bindparam("to_in_debt"),
+        parent_id=bindparam("to_parent_id"),
     )
 )
 _DELETE_LIMIT = delete(limits).where(
@@ -68,7 +69,7 @@ def save_nodes(tx: Connection, books: Books, kinds: Mapping[str, str]) -> None:
 
 
 def _save_node(tx: Connection, node: Node, old: tuple[Any, ...] | None, kinds: Mapping[str, str]) -> None:
-    parent_id = node.parent.id if node.parent else None
+    parent_id = _parent_id(node)
     new = (
         parent_id,
         node.name,
@@ -91,6 +92,10 @@ def _save_node(tx: Connection, node: Node, old: tuple[Any, ...] | None, kinds: M
     tx.execute(_UPDATE_NODE, values)
 
 
+def _parent_id(node: Node) -> str | None:
+    return node.parent.id if node.parent else None
+
+
 def _depth(node: Node) -> int:
     return sum(1 for _ in node.path()) - 1
 
@@ -101,13 +106,13 @@ def _limit_rows(node: Node) -> Iterable[tuple[str, tuple[Any, ...]]]:
         limit = node.limits.get(resource)
         own = (None, None, None) if limit is None else (limit.hard, limit.lend, limit.borrow)
         held = (node.used.get(resource, 0), node.reserved.get(resource, 0), node.subtree.get(resource, 0))
-        yield resource, (*own, *held, debt(node, resource) > 0)
+        yield resource, (*own, *held, debt(node, resource) > 0, _parent_id(node))
 
 
 def _save_limits(
     tx: Connection, old: Mapping[tuple[str, str], tuple[Any, ...]], new: Mapping[tuple[str, str], tuple[Any, ...]]
 ) -> None:
-    names = ("hard", "lend", "borrow", "used", "reserved", "subtree", "in_debt")
+    names = ("hard", "lend", "borrow", "used", "reserved", "subtree", "in_debt", "parent_id")
     changed = [
         {"at_node": key[0], "of_resource": key[1], **{f"to_{n}": v for n, v in zip(names, row, strict=True)}}
         for key, row in new.items()

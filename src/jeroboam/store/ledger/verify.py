@@ -7,7 +7,7 @@ from sqlalchemy import Connection, bindparam, insert, select, update
 from jeroboam.quota import invariants
 from jeroboam.quota.counters import debt
 from jeroboam.quota.settling import settle
-from jeroboam.quota.tree import Tree
+from jeroboam.quota.tree import Node, Tree
 from jeroboam.store import audit
 from jeroboam.store.audit import Actor, Entry
 from jeroboam.store.ledger import changes, load, resident
@@ -35,7 +35,7 @@ class Difference:
 
 _AT = (limits.c.node_id == bindparam("at_node"), limits.c.resource == bindparam("of_resource"))
 _SET = {counter: update(limits).where(*_AT).values({counter: bindparam("to")}) for counter in COUNTERS}
-_NOTED = select(limits.c.node_id, limits.c.resource, limits.c.in_debt)
+_NOTED = select(limits.c.node_id, limits.c.resource, limits.c.in_debt, limits.c.parent_id)
 
 
 def differences(tx: Connection) -> list[Difference]:
@@ -55,7 +55,7 @@ def repair(tx: Connection, actor: Actor, now: float) -> list[Difference]:
         after = {f"{d.counter}.{d.resource}": d.should_be for d in of_node}
         audit.append(tx, Entry(actor, node_id, REPAIR, before, after, now))
     books = resident.books(tx)
-    wrong = [node_id for node_id, _ in _wrong_debts(tx, books.tree)]
+    wrong = [node_id for node_id, _ in _wrong_notes(tx, books.tree)]
     if not found and not wrong:
         return []
     books.tree.dirty_nodes.update(wrong)
@@ -69,17 +69,21 @@ def verify(tx: Connection) -> list[str]:
     if wrong := damaged(tx):
         return wrong
     tree = load.whole(tx).tree
-    said = "whether it holds more than it may is noted wrongly; `jeroboam quota verify --repair` notes it anew"
-    debts = [f"node {node_id}, {resource}: {said}" for node_id, resource in _wrong_debts(tx, tree)]
-    return [*invariants.check(tree), *debts, *strays(tx)]
+    said = (
+        "its parent, or whether it holds more than it may, is noted wrongly; `jeroboam quota verify --repair` notes it"
+    )
+    notes = [f"node {node_id}, {resource}: {said}" for node_id, resource in _wrong_notes(tx, tree)]
+    return [*invariants.check(tree), *notes, *strays(tx)]
 
 
-def _wrong_debts(tx: Connection, tree: Tree) -> list[tuple[str, str]]:
-    """(node id, resource) where `in_debt` is not what the engine says."""
+def _wrong_notes(tx: Connection, tree: Tree) -> list[tuple[str, str]]:
+    """(node id, resource) where `in_debt` or `parent_id` is not what the tree says."""
     noted = tx.execute(_NOTED).all()
-    return [
-        (ident, resource) for ident, resource, in_debt in noted if in_debt != (debt(tree.nodes[ident], resource) > 0)
-    ]
+    return [(ident, resource) for ident, resource, *notes in noted if notes != _notes(tree.nodes[ident], resource)]
+
+
+def _notes(node: Node, resource: str) -> list[object]:
+    return [debt(node, resource) > 0, node.parent and node.parent.id]
 
 
 def _differences(tree: Tree) -> list[Difference]:

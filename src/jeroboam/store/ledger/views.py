@@ -128,7 +128,7 @@ def view(tx: Connection, claim_id: str) -> ClaimView:
 
 
 def claims_in(tree: Tree, node_ids: Collection[str]) -> list[str]:
-    """The ids of these nodes' claims, in no order. The database has no index by node: every admission would pay for it."""
+    """The ids of these nodes' claims, in no order. The database has no index by node: admissions would pay for it."""
     wanted = set(node_ids)
     return [claim.id for claim in tree.claims.values() if claim.node_id in wanted]
 

@@ -59,12 +59,12 @@ BEGIN
                 FROM unnest(at_nodes, at_resources, at_own, at_more) AS part(node, resource, own, more)
                 GROUP BY 1, 2 ORDER BY 1, 2
             ) AS arriving WHERE l.node_id = node AND l.resource = arriving.resource
-            RETURNING node, l.resource, more, l.subtree + l.reserved AS taken,
+            RETURNING l.parent_id, l.resource, more, l.subtree + l.reserved AS taken,
                       quota_most(hard, borrow) AS most, quota_private(hard, lend) AS private
         )
         SELECT sum(more) IS NOT DISTINCT FROM (SELECT sum(m) FROM unnest(at_more) AS m)
                    AND bool_or(taken > most) IS NOT TRUE,
-               array_agg((SELECT parent_id FROM quota_nodes WHERE id = node)) FILTER (WHERE carry <> 0),
+               array_agg(parent_id) FILTER (WHERE carry <> 0),
                array_agg(resource) FILTER (WHERE carry <> 0), array_agg(carry) FILTER (WHERE carry <> 0), NULL
         INTO fit, at_nodes, at_resources, at_more, at_own
         FROM charged, LATERAL (SELECT greatest(private, taken) - greatest(private, taken - more)) AS c(carry);
