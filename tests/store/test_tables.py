@@ -241,6 +241,17 @@ def test_what_could_be_had_without_credentials_stays_public(db: Database) -> Non
 # audit
 
 
+def test_among_very_many_projects(db: Database) -> None:
+    """As many as whoever manages a large domain asks for: more than a statement takes parameters."""
+    many = {f"p{n}" for n in range(300_000)}
+    with db.write() as tx:
+        for project in ("p1", "elsewhere", "p299999"):
+            events.append(tx, an_event(project=project))
+            audit.append(tx, Entry(Actor("u1"), project, "limits", {}, {}, 1.0))
+        assert [event.project_id for event in events.since(tx, 0, many, 9)] == ["p1", "p299999"]
+        assert [entry.node_id for entry in audit.listing(tx, many)] == ["p299999", "p1"]
+
+
 def test_audit_newest_first(db: Database) -> None:
     actor = Actor("u1", "ann", "p0", "req-1")
     with db.write() as tx:

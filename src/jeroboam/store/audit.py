@@ -7,6 +7,7 @@ from typing import Any
 import orjson
 from sqlalchemy import Connection, bindparam, insert, select
 
+from jeroboam.store.among import among
 from jeroboam.store.ledger_schema import audit
 
 
@@ -47,7 +48,6 @@ _COLUMNS = (
 )
 _INSERT = insert(audit)
 _NEWEST = select(*_COLUMNS).order_by(audit.c.id.desc()).limit(bindparam("most"))
-_NEWEST_IN = _NEWEST.where(audit.c.node_id.in_(bindparam("node_ids", expanding=True)))
 
 
 def append(tx: Connection, entry: Entry) -> None:
@@ -69,9 +69,8 @@ def append(tx: Connection, entry: Entry) -> None:
 
 def listing(tx: Connection, node_ids: Collection[str] | None, limit: int = 1000) -> list[Entry]:
     """The newest `limit` entries about these nodes (None: all), newest first."""
-    if node_ids is None:
-        return [_entry(row) for row in tx.execute(_NEWEST, {"most": limit})]
-    return [_entry(row) for row in tx.execute(_NEWEST_IN, {"most": limit, "node_ids": sorted(node_ids)})]
+    query = _NEWEST if node_ids is None else _NEWEST.where(among(audit.c.node_id, node_ids))
+    return [_entry(row) for row in tx.execute(query, {"most": limit})]
 
 
 def _entry(row: Sequence[Any]) -> Entry:

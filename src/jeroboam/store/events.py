@@ -11,6 +11,7 @@ import orjson
 from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
 
 from jeroboam.model.events import Event, EventType
+from jeroboam.store.among import among
 from jeroboam.store.schema import events
 
 _COLUMNS = (
@@ -27,7 +28,6 @@ _COLUMNS = (
 )
 _INSERT = insert(events)
 _SINCE = select(*_COLUMNS).where(events.c.seq > bindparam("seen")).order_by(events.c.seq).limit(bindparam("most"))
-_SINCE_IN = _SINCE.where(events.c.project_id.in_(bindparam("project_ids", expanding=True)))
 _LATEST = select(func.coalesce(func.max(events.c.seq), 0))
 _NAMELESS = (
     update(events)
@@ -56,9 +56,8 @@ def name(tx: Connection, object_id: str, called: str, at: float) -> None:
 def since(tx: Connection, seq: int, project_ids: Collection[str] | None, limit: int) -> list[Event]:
     """The oldest `limit` events after `seq`, of these projects (None: of all)."""
     values: dict[str, Any] = {"seen": seq, "most": limit}
-    if project_ids is None:
-        return [_event(row) for row in tx.execute(_SINCE, values)]
-    return [_event(row) for row in tx.execute(_SINCE_IN, {**values, "project_ids": sorted(project_ids)})]
+    query = _SINCE if project_ids is None else _SINCE.where(among(events.c.project_id, project_ids))
+    return [_event(row) for row in tx.execute(query, values)]
 
 
 def latest(tx: Connection) -> int:
