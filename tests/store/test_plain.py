@@ -5,9 +5,11 @@ other, and the counters that they write are the engine's.
 from collections import Counter
 from contextlib import suppress
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Connection, text
+from sqlalchemy.exc import DBAPIError
 
 from jeroboam.quota import admission, limits
 from jeroboam.quota.decision import Request
@@ -135,3 +137,24 @@ def test_where_no_parent_is_noted_the_engine_is_asked(shared: Database) -> None:
         assert [ledger.tree(tx).nodes[node].used.get("containers", 0) for node in ("a", "c")] == admitted
         assert before.nodes["a"].used == {}
         raise Undone
+
+
+def test_ids_may_hold_what_quoting_is_made_of(db: Database) -> None:
+    peculiar = """it's 100 %s of "{a,\\b}" \n\\'; é"""
+    with db.write() as tx:
+        plant(tx)
+    with db.admit() as tx:
+        asked = [Asked(Request(ident, "a", {"containers": 1}), ident) for ident in ("plain", peculiar)]
+        assert ledger.admit_plain(tx, asked, 1.0) == [True, True]
+    with db.read() as tx:
+        kept = {claim.id: claim.object_id for claim in ledger.claims(tx, None)}
+    assert kept == {"plain": "plain", peculiar: peculiar}
+
+
+def test_a_text_that_cannot_be_stored_is_not_cut_off(db: Database) -> None:
+    if not db.remote:
+        pytest.skip("SQLite stores any")
+    with db.write() as tx:
+        plant(tx)
+    with pytest.raises(DBAPIError, match="NUL"), db.admit() as tx:
+        ledger.admit_plain(tx, [Asked(Request("c", "a\0b", {"containers": 1}), "object")], 1.0)

@@ -218,9 +218,11 @@ class _Late:
 
 
 def _literal(driver: "psycopg.Connection[Any]", value: str | float) -> bytes:
-    if isinstance(value, str):
-        return Escaping(driver.pgconn).escape_literal(value.encode())
-    return repr(value).encode()
+    if not isinstance(value, str):
+        return repr(value).encode()
+    if "\0" in value:
+        raise psycopg.DataError("a text that holds NUL cannot be stored")  # it would be cut off there
+    return Escaping(driver.pgconn).escape_literal(value.encode())
 
 
 def _loaded(driver: "psycopg.Connection[Any]", result: PGresult) -> list[Sequence[Any]]:
