@@ -189,7 +189,7 @@ def test_a_pending_reservation_is_told_of_by_its_name(db: Database) -> None:
         a_cloud(tx)
         ask_many(tx, "team2", 16)
         decision = ledger.reserve(tx, ADMIN, "team1", "r1", {"containers": 1}, None, 5.0, "night")
-        (claim,) = ledger.claims(tx, ["r1"])
+        (claim,) = (c for c in ledger.claims(tx, {"team1"}) if c.id == "r1")
         assert (claim.reservation, claim.reservation_name) == ("r1", "night")
         for victim in decision.victims:
             ledger.evicted(tx, victim, 6.0)

@@ -3,7 +3,9 @@ other, and the counters that they write are the engine's.
 """
 
 from collections import Counter
-from contextlib import suppress
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, suppress
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -158,3 +160,27 @@ def test_a_text_that_cannot_be_stored_is_not_cut_off(db: Database) -> None:
         plant(tx)
     with pytest.raises(DBAPIError, match="NUL"), db.admit() as tx:
         ledger.admit_plain(tx, [Asked(Request("c", "a\0b", {"containers": 1}), "object")], 1.0)
+
+
+def test_batches_one_of_which_has_no_plain_request_lock_in_one_order(db: Database, url: str) -> None:
+    """In opposite orders, from two connections: nobody waits in a circle, whatever turns a batch down as a whole."""
+    with db.write() as tx:
+        plant(tx)
+        for node in NODES:
+            put(tx, ledger.tree(tx), node, {"containers": Limit(UNLIMITED)}, Policy(), force=True)
+        ledger.set_capacity(tx, {"containers": 10**6}, 0.0)
+        put(tx, ledger.tree(tx), "b", {}, Policy(reclaimable=False), force=False)
+
+    def run(one: Database, nodes: Sequence[str], name: str) -> int:
+        admitted = 0
+        for nth in range(40):
+            asked = [Asked(Request(f"{name}{nth}{node}", node, {"containers": 1}), "object") for node in nodes]
+            with one.admit() as tx:
+                admitted += sum(ledger.admit_plain(tx, asked, 1.0))
+        return admitted
+
+    with closing(Database(url)) as other, ThreadPoolExecutor(2) as both:
+        runs = [both.submit(run, db, "abc", "x"), both.submit(run, other, "cba", "y")]
+        assert [found.result() for found in runs] == [80, 80]
+    with db.read() as tx:
+        assert ledger.differences(tx) == []

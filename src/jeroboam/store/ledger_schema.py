@@ -65,7 +65,7 @@ claims = Table(
     Column("amounts", Text, nullable=False, server_default="{}"),  # JSON: {resource: units}
     Column("created_at", Double, nullable=False),
     Column("updated_at", Double, nullable=False),
-    # Nor an index by node: a node's claims are found by the ledger in memory (views.in_nodes).
+    # Nor an index by node: only listings would use it (views.in_nodes).
     Index(None, "age"),
     # The few: whoever looks for them says so in these words, or neither database uses it.
     Index(

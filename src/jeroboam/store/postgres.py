@@ -51,6 +51,7 @@ _OPTIONS = (
     "-c idle_in_transaction_session_timeout=60000",  # whoever dies in the middle without a word holds nobody up
     "-c statement_timeout=300000",  # more than any of ours takes that nobody has made unhurried
     "-c client_min_messages=warning",
+    "-c client_encoding=UTF8",  # what goes as literals is written so
     "-c jit=off",  # statements here are short
 )
 

@@ -34,8 +34,8 @@ from jeroboam.store.ledger.reservations import (
     reserve,
 )
 from jeroboam.store.ledger.verify import Difference, differences, repair, verify
-from jeroboam.store.ledger.views import ClaimView, Leaving, ReclaimView, VictimView, claims_in
-from jeroboam.store.ledger.views import listing as claims
+from jeroboam.store.ledger.views import ClaimView, Leaving, ReclaimView, VictimView
+from jeroboam.store.ledger.views import in_nodes as claims
 from jeroboam.store.ledger.views import open_reclaims as reclaims
 from jeroboam.store.ledger.views import view as claim
 
@@ -55,7 +55,6 @@ __all__ = [
     "below",
     "claim",
     "claims",
-    "claims_in",
     "damaged",
     "differences",
     "down",

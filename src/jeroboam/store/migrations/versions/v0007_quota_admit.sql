@@ -165,7 +165,10 @@ DECLARE
                                            part_nodes, part_resources, part_amounts, now);
     verdicts boolean[] := array_fill(all_of_them, ARRAY[cardinality(claim_ids)]);
 BEGIN
-    IF NOT all_of_them AND cardinality(claim_ids) > 1 THEN
+    IF NOT all_of_them AND cardinality(claim_ids) > 1 AND NOT EXISTS (SELECT FROM quota_reclaims) THEN
+        -- One by one they would lock the leaf, its parents, the next leaf: all that they reach is locked in order first.
+        PERFORM quota_charge(part_nodes, part_resources, part_amounts);
+        PERFORM quota_charge(part_nodes, part_resources, ARRAY(SELECT -amount FROM unnest(part_amounts) AS amount));
         FOR i IN 1 .. cardinality(claim_ids) LOOP
             SELECT array_agg(nodes[i]), array_agg(key), array_agg(value::bigint)
             INTO part_nodes, part_resources, part_amounts FROM json_each_text(amounts[i]::json);
