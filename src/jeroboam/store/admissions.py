@@ -29,7 +29,7 @@ MOST = 64
 GATHER_SECONDS = 0.0005
 """The moment: it ends early when as many have come as were there before. Who comes alone never waits."""
 GATHERED = 32
-"""So many are waited for: of more the others come while these are carried out."""
+"""So many are waited for: more come while these are carried out. At most MOST, so that who leads is one of them."""
 CULPRITS = 4
 """So many times a batch is tried again without one of it; where there are more, each goes alone."""
 

@@ -199,7 +199,7 @@ class _Late:
     """A BEGIN that goes with the first statement of its transaction."""
 
     def __init__(self, begin: str) -> None:
-        self.begin = begin.encode()
+        self.begin = begin
 
     def __call__(self, tx: Connection, statement: str, values: Sequence[Any]) -> list[Sequence[Any]]:
         """All rows of `statement`, the transaction's first or not. Raises what the driver does."""
@@ -208,7 +208,7 @@ class _Late:
             return driver.execute(statement, values).fetchall()
         # Values as literals, as the server takes no others with several statements; and without the cursor's detours.
         written = statement.encode() % tuple(_literal(driver, value) for value in values)
-        result = driver.pgconn.exec_(self.begin + b"; " + written)
+        result = driver.pgconn.exec_(self.begin.encode() + b"; " + written)
         if result.status == ExecStatus.TUPLES_OK:
             return _loaded(driver, result)
         error = error_from_result(result)
@@ -237,7 +237,7 @@ def _begin_late(tx: Connection, *_: object) -> None:
     late = tx.get_execution_options().get(LATE)
     if late is not None and _driver(tx).info.transaction_status == TransactionStatus.IDLE:
         try:
-            _send(tx, late.begin.decode())
+            _send(tx, late.begin)
         except Stale as error:
             raise unavailable(str(error)) from error
 

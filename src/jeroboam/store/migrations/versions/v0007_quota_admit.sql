@@ -83,13 +83,9 @@ CREATE FUNCTION quota_admit_all(
 ) RETURNS boolean
 LANGUAGE plpgsql AS $$
 DECLARE
-    within boolean;
+    plain boolean := true;
 BEGIN
-    -- 1. What is pledged is nobody else's: then it takes the engine.
-    IF EXISTS (SELECT FROM quota_reclaims) THEN
-        RETURN false;
-    END IF;
-    -- 2. The rules of each, if there are any anywhere: the nearest that is set counts.
+    -- 1. The rules of each, if there are any anywhere: the nearest that is set counts.
     IF EXISTS (SELECT FROM quota_nodes WHERE policy IS NOT NULL) THEN
         WITH RECURSIVE path AS (
             SELECT id AS leaf, parent_id, depth, policy FROM quota_nodes WHERE id = ANY (nodes)
@@ -110,14 +106,11 @@ BEGIN
         SELECT array_agg(coalesce(priority, least(50, max_priority)) ORDER BY i),
                array_agg(coalesce(asked.shortage, rules.shortage) ORDER BY i),
                bool_and(coalesce(priority, 0) <= coalesce(max_priority, 100) AND coalesce(reclaimable, true))
-        INTO priorities, shortages, within
+        INTO priorities, shortages, plain
         FROM unnest(nodes, priorities, shortages) WITH ORDINALITY AS asked(node, priority, shortage, i)
         LEFT JOIN rules ON leaf = node;
-        IF NOT within THEN
-            RETURN false;
-        END IF;
     END IF;
-    -- 3. An ancestor may hold more than it may, further up than anything is carried: the engine knows what to do.
+    -- 2. An ancestor may hold more than it may, further up than anything is carried: the engine knows what to do.
     IF EXISTS (SELECT FROM quota_limits WHERE in_debt) AND EXISTS (
         WITH RECURSIVE path AS (
             SELECT id, parent_id FROM quota_nodes WHERE id = ANY (nodes)
@@ -131,14 +124,15 @@ BEGIN
             AND subtree + reserved > quota_most(hard, borrow) OFFSET 0
         ) AS debt
     ) THEN
-        RETURN false;
+        plain := false;
     END IF;
-    -- 4. The charge.
-    IF NOT quota_charge(part_nodes, part_resources, part_amounts) THEN
+    -- 3. The charge, also where it cannot stay: whoever goes on one by one has locked all that they reach, in order.
+    plain := quota_charge(part_nodes, part_resources, part_amounts) AND plain;
+    IF NOT plain THEN
         PERFORM quota_charge(part_nodes, part_resources, ARRAY(SELECT -amount FROM unnest(part_amounts) AS amount));
         RETURN false;
     END IF;
-    -- 5. The claims that pay for it. One that there is already is an error: whoever asks finds out alone.
+    -- 4. The claims that pay for it. One that there is already is an error: whoever asks finds out alone.
     INSERT INTO quota_claims (id, node_id, object_id, priority, age, state, reclaimable, shortage, evictions,
                               amounts, created_at, updated_at)
     SELECT id, node, object, coalesce(priority, 50), newest.age + i, 'admitted', true, coalesce(shortage, 'refuse'), 0,
@@ -146,7 +140,7 @@ BEGIN
     FROM (SELECT coalesce(max(age), 0) AS age FROM quota_claims) AS newest,
          unnest(claim_ids, nodes, objects, priorities, shortages, amounts) WITH ORDINALITY
              AS r(id, node, object, priority, shortage, parts, i);
-    -- 6. Whoever has the ledger in memory reads these again.
+    -- 5. Whoever has the ledger in memory reads these again.
     INSERT INTO quota_changes (token, touched)
     VALUES ((random() * 9007199254740991)::bigint, json_build_object('nodes', nodes, 'claims', claim_ids));
     RETURN true;
@@ -161,14 +155,17 @@ CREATE FUNCTION quota_admit(
 LANGUAGE plpgsql SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_bitmapscan = off
 SET enable_hashjoin = off SET enable_mergejoin = off SET enable_material = off AS $$
 DECLARE
-    all_of_them boolean := quota_admit_all(claim_ids, nodes, objects, priorities, shortages, amounts,
-                                           part_nodes, part_resources, part_amounts, now);
-    verdicts boolean[] := array_fill(all_of_them, ARRAY[cardinality(claim_ids)]);
+    verdicts boolean[] := array_fill(false, ARRAY[cardinality(claim_ids)]);
 BEGIN
-    IF NOT all_of_them AND cardinality(claim_ids) > 1 AND NOT EXISTS (SELECT FROM quota_reclaims) THEN
-        -- One by one they would lock the leaf, its parents, the next leaf: all that they reach is locked in order first.
-        PERFORM quota_charge(part_nodes, part_resources, part_amounts);
-        PERFORM quota_charge(part_nodes, part_resources, ARRAY(SELECT -amount FROM unnest(part_amounts) AS amount));
+    -- What is pledged is nobody else's: then it takes the engine.
+    IF EXISTS (SELECT FROM quota_reclaims) THEN
+        RETURN verdicts;
+    END IF;
+    IF quota_admit_all(claim_ids, nodes, objects, priorities, shortages, amounts,
+                       part_nodes, part_resources, part_amounts, now) THEN
+        RETURN array_fill(true, ARRAY[cardinality(claim_ids)]);
+    END IF;
+    IF cardinality(claim_ids) > 1 THEN
         FOR i IN 1 .. cardinality(claim_ids) LOOP
             SELECT array_agg(nodes[i]), array_agg(key), array_agg(value::bigint)
             INTO part_nodes, part_resources, part_amounts FROM json_each_text(amounts[i]::json);
