@@ -40,7 +40,8 @@ def database_url(request: pytest.FixtureRequest) -> Iterator[str | None]:
     if request.param == "sqlite":
         yield None
         return
-    with postgres.a_database(request.getfixturevalue("postgres_server"), postgres.TEMPLATE) as url:
+    # Empty, so that it becomes an installation of its own: another worker's has the same engine.
+    with postgres.a_database(request.getfixturevalue("postgres_server")) as url:
         yield url
 
 
