@@ -8,6 +8,7 @@ expect:
   victims: [b1]               # of the last claim step
   outcome: refused            # of it
   used: {a: 3, b: 3}          # at the end, by node
+  says: admit 2 u: ...        # why not, behind "cannot "; `helps`: what would help, one by one
   states: {x: admitted}       # at the end, by claim
   tree: {a: {fair_now: 3}}    # at the end, by node and word
 """

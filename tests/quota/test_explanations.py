@@ -70,7 +70,7 @@ def test_a_sentence_for_a_member_has_no_gaps_and_no_figure_of_what_is_above(lend
     ask_each(tree, "T2", 8)
     told = visible(tree, refusal(tree, "T1", 1), own="T1").sentence()
     assert told.startswith(f"cannot admit 1 u: {sentence}")
-    assert "a manager of cloud can raise the hard_limit below it by 1" in told
+    assert "a manager of cloud can raise the hard_limit of ORG by 1" in told
     assert " -" not in told
     assert "16" not in told
     assert "17" not in told

@@ -1,5 +1,6 @@
 """What a refusal says would help does help, on random trees, once it is done."""
 
+from collections.abc import Mapping
 from copy import deepcopy
 from dataclasses import replace
 from fractions import Fraction
@@ -42,20 +43,34 @@ def outcome_after(tree: Tree, request: Request, reason: Reason, help_: Help) -> 
     """What the request gets once the help has been given, on a copy of the tree."""
     tree, resource, figures = deepcopy(tree), reason.resource, help_.figures
     assert resource is not None
-    if help_.code == "smaller":
-        request = replace(request, amounts={**request.amounts, resource: figures["available"]})
-    elif help_.code == "mark_reclaimable":
-        request = replace(request, reclaimable=True)
-    elif help_.code == "wait":
-        request = replace(request, shortage="wait")
-        assert decide(emptied(tree), request, 0).outcome == "admitted"
-    elif help_.code == "release":
-        give_back(tree, request.node_id, resource, figures["missing"])
-    elif help_.code == "raise_borrow_limit":
-        set_limits(tree, help_.node or "", {resource: LimitChange(borrow=figures["borrow_limit"])})
-    else:
-        assert help_.code == "raise_hard_limit"
-        set_limits(tree, reason.node or "", {resource: LimitChange(hard=figures["hard_limit"])})
+    match help_.code:
+        case "smaller":
+            request = replace(request, amounts={**request.amounts, resource: figures["available"]})
+        case "smaller_each":
+            request = replace(request, amounts={**request.amounts, **help_.amounts})
+        case "mark_reclaimable":
+            request = replace(request, reclaimable=True)
+        case "wait":
+            request = replace(request, shortage="wait")
+            assert decide(emptied(tree), request, 0).outcome == "admitted"
+        case "release":
+            give_back(tree, request.node_id, {resource: figures["missing"]})
+        case "release_each":
+            give_back(tree, request.node_id, help_.amounts)
+        case "raise_borrow_limit":
+            set_limits(tree, help_.node or "", {resource: LimitChange(borrow=figures["borrow_limit"])})
+        case "raise_borrow_limits":
+            more = {r: (tree.nodes[help_.node or ""].limit(r).borrow or 0) + a for r, a in help_.amounts.items()}
+            set_limits(tree, help_.node or "", {r: LimitChange(borrow=units) for r, units in more.items()})
+        case "raise_hard_limit":
+            set_limits(tree, reason.node or "", {resource: LimitChange(hard=figures["hard_limit"])})
+        case "raise_hard_limits":
+            for node in help_.nodes:
+                more = {r: tree.nodes[node].limit(r).hard + a for r, a in help_.amounts.items()}
+                set_limits(tree, node, {r: LimitChange(hard=units) for r, units in more.items()})
+        case _:
+            assert help_.code == "free_reservation"
+            return "admitted"  # it does not say which
     return decide(tree, request, 0).outcome
 
 
@@ -66,13 +81,13 @@ def emptied(tree: Tree) -> Tree:
     return tree
 
 
-def give_back(tree: Tree, node_id: str, resource: str, missing: int) -> None:
+def give_back(tree: Tree, node_id: str, missing: Mapping[str, int]) -> None:
+    left = dict(missing)
     for claim in list(tree.nodes[node_id].claims.values()):
-        held = claim.amounts.get(resource, 0)
-        less = min(held, missing)
-        missing -= less
-        resize(tree, claim.id, {**claim.amounts, resource: held - less}, 0)
-    assert missing == 0
+        less = {r: min(claim.amounts.get(r, 0), units) for r, units in left.items()}
+        left = {r: units - less[r] for r, units in left.items()}
+        resize(tree, claim.id, {r: units - less.get(r, 0) for r, units in claim.amounts.items()}, 0)
+    assert not any(left.values())
 
 
 @settings(max_examples=300, deadline=None)

@@ -46,6 +46,10 @@ def observe(word: str, wanted: Any, answer: dict[str, Any], results: list[Any]) 
             return [r["outcome"] for r in results]
         case "code":
             return results[-1]["reason"]["code"]
+        case "says":
+            return results[-1]["reason"]["sentence"].removeprefix("cannot ")
+        case "helps":
+            return results[-1]["reason"]["sentence"].partition(". What would help: ")[2].split("; or ")
         case "evicted":
             return sorted(e for step in answer["steps"] for e in step["evicted"])
         case "admitted":

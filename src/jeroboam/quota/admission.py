@@ -10,7 +10,7 @@ from jeroboam.quota import explain
 from jeroboam.quota.charging import adjust, charge, close_reclaim, credit, open_reclaim, put
 from jeroboam.quota.deciding import decide, fits
 from jeroboam.quota.decision import ADMITTED, NOTHING_FOLLOWS, Decision, Request, Settled
-from jeroboam.quota.helps import for_growth
+from jeroboam.quota.looks import fits_with_pledges
 from jeroboam.quota.policy import Effective, Shortage
 from jeroboam.quota.reasons import Help, Reason
 from jeroboam.quota.settling import as_request, end_reservation, settle
@@ -198,9 +198,9 @@ def resize(tree: Tree, claim_id: str, amounts: dict[str, int], now: float) -> De
     if grows:
         drawn = claim.reservation if claim.reservation in tree.reservations else None
         asked = Request(claim.id, claim.node_id, grows, claim.priority, Shortage.REFUSE, drawn, claim.reclaimable)
-        decision = decide(tree, asked, now)
+        decision = decide(tree, asked, now, fits_with_pledges)  # what makes others leave is no help to it
         if decision.outcome != "admitted":
-            reason = _no_growth(tree, asked, decision.reason)
+            reason = _no_growth(asked, decision.reason)
             adjust(tree, claim, {r: -d for r, d in shrinks.items()})
             return Decision("refused", reason=reason)
         adjust(tree, claim, grows)
@@ -209,8 +209,11 @@ def resize(tree: Tree, claim_id: str, amounts: dict[str, int], now: float) -> De
     return ADMITTED
 
 
-def _no_growth(tree: Tree, asked: Request, reason: Reason | None) -> Reason:
-    if reason is not None:
-        return replace(reason, helps=for_growth(tree, asked, reason))
-    helps = (Help("ask_separately"),)
-    return Reason("needs_reclaim", asked.node_id, rule="growth takes from nobody", helps=helps)
+def _no_growth(asked: Request, reason: Reason | None) -> Reason:
+    """Growth takes from nobody, and does not wait."""
+    if reason is None:
+        separately = Help("ask_separately")
+        return Reason("needs_reclaim", asked.node_id, rule="growth takes from nobody", helps=(separately,))
+    by = {"smaller": "grow_less", "smaller_each": "grow_less_each"}
+    helps = tuple(replace(h, code=by.get(h.code, h.code)) for h in reason.helps if h.code not in ("wait", "draw"))
+    return replace(reason, helps=helps)

@@ -60,6 +60,19 @@ def debt(node: Node, resource: str) -> int:
     return 0 if most is None else max(0, taken(node, resource) - most)
 
 
+def headroom(node: Node, resource: str) -> int | None:
+    """The largest single request that fits with nobody evicted; None: nothing bounds it. Never below 0."""
+    most = bound(node, resource)
+    held = taken(node, resource)
+    here = None if most is None else max(0, most - held)
+    if node.parent is None:
+        return here
+    above = headroom(node.parent, resource)
+    if above is not None:
+        above += max(0, node.limit(resource).private - held)
+    return above if here is None else here if above is None else min(here, above)
+
+
 def change(tree: Tree, node: Node, resource: str, used: int = 0, reserved: int = 0) -> None:
     """Add to the counters of `node`, and to its ancestors' what they see of it. Stops where nothing is carried."""
     tree.dirty_nodes.add(node.id)

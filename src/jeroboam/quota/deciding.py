@@ -7,6 +7,7 @@ from jeroboam.quota.counters import over, pool
 from jeroboam.quota.decision import ADMITTED, Decision, Request
 from jeroboam.quota.helps import Lack
 from jeroboam.quota.legality import Case
+from jeroboam.quota.looks import Look, Possible
 from jeroboam.quota.policy import Effective, Ground, Shortage
 from jeroboam.quota.reasons import Reason
 from jeroboam.quota.tree import Amounts, Node, Tree
@@ -14,8 +15,11 @@ from jeroboam.quota.trial import Short, Trial, leave, leaving, pledged, undo
 from jeroboam.quota.victims import Search
 
 
-def decide(tree: Tree, request: Request, now: float) -> Decision:
-    """Admitted, reclaiming (with victims and deadline), waiting or refused (with the reason)."""
+def decide(tree: Tree, request: Request, now: float, helped: Possible | None = None) -> Decision:
+    """Admitted, reclaiming (with victims and deadline), waiting or refused (with the reason).
+
+    `helped`: what makes something a help; unset: that the request would be accepted then.
+    """
     node = tree.nodes.get(request.node_id)
     if node is None:
         return Decision("refused", reason=Reason("unknown_node", request.node_id))
@@ -29,7 +33,7 @@ def decide(tree: Tree, request: Request, now: float) -> Decision:
         return ADMITTED
     if fits(tree, request, node, rules):
         return ADMITTED
-    return _decide_whole(tree, request, node, rules, now)
+    return _decide_whole(Look(tree, request, helped or possible), rules, now)
 
 
 def fits(tree: Tree, request: Request, node: Node, rules: Effective) -> bool:
@@ -40,12 +44,13 @@ def fits(tree: Tree, request: Request, node: Node, rules: Effective) -> bool:
     return not Trial().shortages(node, request.amounts)
 
 
-def _decide_whole(tree: Tree, request: Request, node: Node, rules: Effective, now: float) -> Decision:
+def _decide_whole(look: Look, rules: Effective, now: float) -> Decision:
     """Steps 3 to 6, for which the path alone is not enough."""
+    tree, request, node = look.tree, look.request, look.node
     firm = not (request.reclaimable and rules.reclaimable)
     lack = not_owned(node, request) if firm else None
     if lack is not None:
-        return _short(request, rules, explain.not_owned(tree, request, lack, possible))
+        return _short(request, rules, explain.not_owned(look, lack))
     present = Trial().shortages(node, request.amounts, firm)
     future = pledged(tree)
     shorts = future.shortages(node, request.amounts, firm) if tree.reclaims else present
@@ -58,7 +63,7 @@ def _decide_whole(tree: Tree, request: Request, node: Node, rules: Effective, no
     victims = _victims(search, shorts)
     if victims is None:
         left = search.unmet or shorts
-        return _short(request, rules, explain.refusal(tree, request, present, left, search.unfair, possible))
+        return _short(request, rules, explain.refusal(look, present, left, unfair=search.unfair))
     return _entitled(tree, request, node, victims, search.rule() or Ground.LEFT_OVER.value, firm, now)
 
 

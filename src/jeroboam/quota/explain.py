@@ -4,14 +4,17 @@ from collections.abc import Callable
 from functools import cache
 
 from jeroboam.quota import helps
-from jeroboam.quota.counters import bound, owned, taken
+from jeroboam.quota.counters import owned, taken
 from jeroboam.quota.decision import Request
 from jeroboam.quota.deserved import deserved
+from jeroboam.quota.fairness import demand, fair_now
+from jeroboam.quota.helps import Lack
+from jeroboam.quota.looks import Look
 from jeroboam.quota.policy import Effective
 from jeroboam.quota.reasons import Help, Reason
 from jeroboam.quota.shares import Shares
 from jeroboam.quota.tree import PENDING, Node, Tree
-from jeroboam.quota.trial import Short, pledged
+from jeroboam.quota.trial import Short, Trial, pledged
 
 Part = Callable[[str], int | None]
 """What the requester deserves of a resource; None: nothing bounds it."""
@@ -62,44 +65,26 @@ def bad_draw(tree: Tree, request: Request, reservation_id: str) -> Reason | None
     return None
 
 
-def headroom(node: Node, resource: str) -> int | None:
-    """The largest single request that fits with nobody evicted; None: nothing bounds it. Never below 0."""
-    most = bound(node, resource)
-    held = taken(node, resource)
-    here = None if most is None else max(0, most - held)
-    if node.parent is None:
-        return here
-    above = headroom(node.parent, resource)
-    if above is not None:
-        above += max(0, node.limit(resource).private - held)
-    return above if here is None else here if above is None else min(here, above)
-
-
-def refusal(
-    tree: Tree, request: Request, present: list[Short], shorts: list[Short], unfair: bool, possible: helps.Possible
-) -> Reason:
+def refusal(look: Look, present: list[Short], shorts: list[Short], *, unfair: bool) -> Reason:
     """Why a request neither fits nor may take from others. `shorts`: what nobody may leave for."""
-    node = tree.nodes[request.node_id]
+    node, never = look.node, look.never()
     part: Part = cache(lambda resource: deserved(node, resource))
-    beyond = _beyond_fair(tree, request, part) if unfair else []
+    beyond = _beyond_fair(look, part) if unfair else []
     decides = beyond[0] if beyond else None
     firm = [s for s in shorts if not s.soft] or shorts
-    short = next((s for s in firm if s.resource == decides), firm[0])
+    short = next((s for s in firm if s.resource in never), None) or next(
+        (s for s in firm if s.resource == decides), firm[0]
+    )
     code = "limit_reached" if short.node is node else "share_reached" if unfair else "ancestor_full"
     if not any(s.node is short.node and s.resource == short.resource for s in present):
         code = "pledged"
     decides = decides if code == "share_reached" else None
-    figures = _figures(request, short)
-    fair = part(decides or short.resource)
-    if fair is not None:
-        figures["deserved"] = fair
-    if decides is not None:
-        figures |= {"has": taken(node, decides), "asks": request.amounts.get(decides, 0)}
+    figures = _figures(look.request, short) | _fair_figures(look, decides, part(decides or short.resource))
     others = any(r != short.resource for r in beyond)  # less of one resource alone would not make it fair
-    owed = [] if others else _owed(node, short.resource, part)
-    what_helps = helps.when_short(tree, request, short, headroom(node, short.resource), owed, possible)
+    owed = [] if others else _owed(look, short.resource, part, unfair=unfair)
+    what_helps = tuple(helps.when_short(look, short, firm, owed, ever=not never))
     rule = "U + R + asked <= H + BL"
-    return Reason(code, short.node.id, short.resource, figures, rule, what_helps, decides)
+    return Reason(code, short.node.id, short.resource, figures, rule, what_helps, decides, never=bool(never))
 
 
 def _figures(request: Request, short: Short) -> dict[str, int]:
@@ -116,11 +101,34 @@ def _figures(request: Request, short: Short) -> dict[str, int]:
     }
 
 
-def _beyond_fair(tree: Tree, request: Request, part: Part) -> list[str]:
+def _fair_figures(look: Look, decides: str | None, part: int | None) -> dict[str, int]:
+    """What it deserves; where fairness decides also what it has, waits for, and asks for, and, where that is more, what
+    it could have now.
+    """
+    fair = {} if part is None else {"deserved": part}
+    if decides is None:
+        return fair
+    held, asks = taken(look.node, decides), look.request.amounts.get(decides, 0)
+    promised = pledged(look.tree).taken(look.node, decides)
+    now = fair_now(look.node, decides, _wanted(look))
+    fair |= {"has": held, "asks": asks}
+    if promised > held:
+        fair["waits"] = promised - held
+    return {**fair, "fair_now": now} if now is not None and promised + asks > now else fair
+
+
+def _wanted(look: Look) -> Trial:
+    """The tree as if all that is queued or promised were admitted, and the request as well."""
+    trial = demand(look.tree)
+    trial.add(look.node, look.request.amounts)
+    return trial
+
+
+def _beyond_fair(look: Look, part: Part) -> list[str]:
     """What the requester would then have more of than it deserves, that by which its share is greatest first."""
-    node, trial = tree.nodes[request.node_id], pledged(tree)
-    trial.add(node, request.amounts)
-    over = [r for r in {**request.amounts, **node.subtree} if trial.over(node, r)]
+    node, trial = look.node, pledged(look.tree)
+    trial.add(node, look.request.amounts)
+    over = [r for r in {**look.request.amounts, **node.subtree} if trial.over(node, r)]
     return Shares(trial).ranked(node, [r for r in over if _less(part(r), trial.taken(node, r))])
 
 
@@ -128,17 +136,19 @@ def _less(part: int | None, held: int) -> bool:
     return part is not None and part < held
 
 
-def _owed(node: Node, resource: str, part: Part) -> list[int]:
-    """What others may have to leave for: as much as is owned on the path, or deserved, and not held yet."""
-    owed = [owned(n, resource) - taken(n, resource) for n in node.path() if n.parent is not None]
-    fair = part(resource)
-    return owed if fair is None else [*owed, fair - taken(node, resource)]
+def _owed(look: Look, resource: str, part: Part, *, unfair: bool) -> list[int]:
+    """What others may have to leave for: as much as is owned on the path, deserved, or fair now, and not held yet."""
+    node, future = look.node, pledged(look.tree)
+    owed = [owned(n, resource) - future.taken(n, resource) for n in node.path() if n.parent is not None]
+    fair = (part(resource), fair_now(node, resource, _wanted(look)) if unfair else None)
+    return owed + [units - future.taken(node, resource) for units in fair if units is not None]
 
 
-def not_owned(tree: Tree, request: Request, lack: helps.Lack, possible: helps.Possible) -> Reason:
+def not_owned(look: Look, lack: Lack) -> Reason:
     """A claim that opts out of being reclaimed, or a reservation, beyond what its node owns."""
     figures = {"asked": lack.asked, "taken": lack.held, "ceiling": lack.room}
     figures |= {"available": max(0, lack.room - lack.held), "missing": lack.missing}
     rule = "what may not be reclaimed may not be borrowed for"
-    what_helps = helps.when_not_owned(tree, request, lack, possible)
-    return Reason("not_reclaimable", lack.owner.id, lack.resource, figures, rule, what_helps)
+    what_helps = tuple(helps.when_not_owned(look, lack))
+    never = lack.asked > lack.room
+    return Reason("not_reclaimable", lack.owner.id, lack.resource, figures, rule, what_helps, never=never)

@@ -3,9 +3,26 @@
 from fractions import Fraction
 
 from jeroboam.quota.counters import bound, owned, pool
-from jeroboam.quota.tree import Node
+from jeroboam.quota.tree import Node, Tree
 from jeroboam.quota.trial import Trial
 from jeroboam.quota.waterfill import waterfill
+
+
+def demand(tree: Tree) -> Trial:
+    """The tree as if everything that waits were admitted."""
+    trial = Trial()
+    for claim in (*tree.waiting.values(), *(tree.claims[row.claim_id] for row in tree.reclaims.values())):
+        trial.add(tree.nodes[claim.node_id], claim.amounts)
+    return trial
+
+
+def fair_now(node: Node, resource: str, demand: Trial) -> int | None:
+    """What `node` itself would have. None: endless."""
+    if node.parent is None:
+        hard = node.limit(resource).hard
+        return hard if hard >= 0 else None
+    place = list(node.parent.children).index(node.id)
+    return fair_parts(node.parent, resource, fair_now(node.parent, resource, demand), demand)[place]
 
 
 def fair_parts(parent: Node, resource: str, whole: int | None, demand: Trial) -> list[int]:

@@ -14,8 +14,8 @@ Format = Callable[[str, int], str]
 LAST = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC).timestamp()
 
 
-FAIR = frozenset({"has", "asks", "deserved"})
-"""What a requester has, asks for, and deserves."""
+FAIR = frozenset({"has", "waits", "asks", "deserved", "fair_now"})
+"""What a requester has, waits for, asks for, deserves, and could have now."""
 
 
 def at_utc(at: float) -> str:
@@ -25,15 +25,30 @@ def at_utc(at: float) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Help:
-    """One thing that would help. `node` is who could do it (an id), `figures` how much, `at` when."""
+    """One thing that would help. `node` is who could do it (an id), `figures` how much, `at` when.
+
+    `amounts`: how much of each resource, where several are meant. `nodes`: ids of those to change, in this order.
+    `reservation`: the name of the one to draw from.
+    """
 
     code: str
     node: str | None = None
     figures: Mapping[str, int] = field(default_factory=dict)
     at: float | None = None
+    amounts: Mapping[str, int] = field(default_factory=dict)
+    nodes: tuple[str, ...] = ()
+    reservation: str | None = None
 
     def as_dict(self) -> dict[str, Any]:
-        return {"code": self.code, "node": self.node, "figures": dict(self.figures), "at": self.at}
+        return {
+            "code": self.code,
+            "node": self.node,
+            "figures": dict(self.figures),
+            "at": self.at,
+            "amounts": dict(self.amounts),
+            "nodes": list(self.nodes),
+            "reservation": self.reservation,
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +56,7 @@ class Reason:
     """`node` is an id (None: it may not be named to this reader), `figures` are base units of `resource`.
 
     `decides`: the resource by which fairness said no; what the requester has, asks for and deserves is in its units.
-    `reservation`: the name of the one that the request is about.
+    `reservation`: the name of the one that the request is about. `never`: it would not fit either if nothing else ran.
     """
 
     code: str
@@ -52,6 +67,7 @@ class Reason:
     helps: tuple[Help, ...] = ()
     decides: str | None = None
     reservation: str | None = None
+    never: bool = False
 
     def unit(self, word: str) -> str | None:
         """The resource that this figure counts."""
@@ -67,6 +83,7 @@ class Reason:
             "helps": [h.as_dict() for h in self.helps],
             "decides": self.decides,
             "reservation": self.reservation,
+            "never": self.never,
         }
 
     def sentence(

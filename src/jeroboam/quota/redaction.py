@@ -5,10 +5,10 @@ manager everything below its node by name, and nobody another project's name.
 from collections.abc import Mapping
 from dataclasses import replace
 
-from jeroboam.quota.reasons import Help, Reason
+from jeroboam.quota.reasons import FAIR, Help, Reason
 from jeroboam.quota.tree import Tree
 
-_OF_AN_ANCESTOR = frozenset({"requested", "asked", "available", "missing", "has", "asks", "deserved"})
+_OF_AN_ANCESTOR = FAIR | {"requested", "asked", "available", "missing"}
 
 
 def visible(tree: Tree, reason: Reason, own: str, managed: str | None = None) -> Reason:

@@ -58,11 +58,11 @@ def reserve(
 
 
 def _of_a_reservation(reason: Reason) -> Reason:
-    """Without what helps a claim alone: a reservation neither waits nor is reclaimed."""
-    reason = replace(reason, helps=tuple(h for h in reason.helps if h.code not in ("wait", "mark_reclaimable")))
+    """Without what concerns claims alone: a reservation does not wait, is not reclaimed, and draws from no other."""
+    helps = tuple(h for h in reason.helps if h.code not in ("wait", "mark_reclaimable", "draw"))
     if reason.code == "not_reclaimable":
-        return replace(reason, code="free_short", rule="reservation <= free")
-    return reason
+        return replace(reason, code="free_short", rule="reservation <= free", helps=helps, never=False)
+    return replace(reason, helps=helps)
 
 
 def extend(tree: Tree, reservation_id: str, until: float | None) -> None:

@@ -1,6 +1,7 @@
 """The words for each explanation code: what could not be done, which figures, what would help."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 from jeroboam.model.quantities import thing
 from jeroboam.quota.reasons import Format, Help, Name, Reason
@@ -28,6 +29,10 @@ _WHY = {
     ),
     "free_short": "cannot reserve {asked} {resource}: {node} has {available} free",
     "reservation_short": "cannot draw {asked} {resource}: the reservation {reservation} has {available} left",
+    "move_short": (
+        "cannot move it there: {asked} {resource} of it would need room in {node}, "
+        "which has {available} of {ceiling} left"
+    ),
     "parent_free_short": "cannot give {asked} more {resource}: {node} has {available} free",
     "below_given": "cannot lower the hard_limit of {node} to {asked} {resource}: {given} {are} allocated or reserved",
     "below_use": "cannot lower what {node} may reach to {asked} {resource}: it holds {taken}",
@@ -50,8 +55,11 @@ _WHY = {
 
 _UNFAIR = (
     ", and the requester would then have more than its fair part of {decides} "
-    "(it has {has}, asks for {asks}, deserves {deserved})"
+    "(it has {has}{pending}, asks for {asks}, deserves {deserved}{now})"
 )
+_PENDING = " and waits for {waits}"
+_NOW = ", and could have {fair_now} now"
+_NEVER = "; it would not fit even if nothing else ran"
 _UNTAKEN = ", and nobody who is above what they own has to leave for it"
 
 _FEWER = {
@@ -61,16 +69,23 @@ _FEWER = {
         "cannot admit {asked} {resource} that may not be reclaimed: {node} has {available} left of its own, "
         "and what may not be reclaimed may not be borrowed for"
     ),
-    "raise_hard_limit": "a manager of {node} can raise the hard_limit below it by {missing}",
+    "raise_hard_limit": "a manager of {node} can raise the hard_limit of {short} by {missing}",
     "raise_borrow_limit": "a manager above can raise the borrow_limit of {node} by {missing}",
 }
 """The same for a reader who may not see all the figures."""
 
 _HELP = {
     "smaller": "ask for {available} or less",
+    "smaller_each": "ask for {amounts} or less",
+    "grow_less": "grow it by {available} or less",
+    "grow_less_each": "grow it by {amounts} or less",
     "release": "release {missing} of your own",
+    "release_each": "release {amounts} of your own",
+    "draw": "draw from your reservation {from}",
     "raise_hard_limit": "{node} has {free} free: its manager can raise the hard_limit of {short} to {hard_limit}",
     "raise_borrow_limit": "a manager above can raise the borrow_limit of {node} to {borrow_limit}",
+    "raise_hard_limits": "a manager of {node} can raise the hard_limit of {nodes} by {amounts}",
+    "raise_borrow_limits": "a manager above can raise the borrow_limit of {node} by {amounts}",
     "raise_parent": "raise the hard_limit of {node} by {missing} first",
     "wait": "ask with shortage wait: the request is queued and admitted when others release",
     "wait_until": "wait: {units} of your units {come} back by {at}",
@@ -94,45 +109,75 @@ def write(
     when: Callable[[float], str],
 ) -> str:
     """`reason` as one sentence. A node that may not be named reads "another project"."""
+    return _Writer(reason, name, amount, when).whole()
 
-    def called(node: str | None) -> str:
-        if node is None:
-            return "another project"
-        if name is None:
-            return node
-        return name.get(node, node) if isinstance(name, Mapping) else name(node)
 
-    def counted(word: str, units: int) -> str:
-        unit = reason.unit(word)
-        return amount(unit, units) if amount and unit else str(units)
+@dataclass(frozen=True, slots=True)
+class _Writer:
+    reason: Reason
+    name: Name | Mapping[str, str] | None
+    amount: Format | None
+    when: Callable[[float], str]
 
-    def words(
-        known: Mapping[str, str], code: str, node: str | None, figures: Mapping[str, int], at: float | None
-    ) -> str:
-        resource = reason.resource or ""
-        said = {k: counted(k, v) for k, v in figures.items()}
+    def whole(self) -> str:
+        helps = "; or ".join(map(self._help, self.reason.helps))
+        return self._why() + (f". What would help: {helps}" if helps else "")
+
+    def _why(self) -> str:
+        reason = self.reason
+        said = self._said(reason.figures, reason.node)
+        said["pending"] = _PENDING.format_map(said) if "waits" in said else ""
+        more = said.get("fair_now") not in (None, said.get("deserved"))
+        said["now"] = _NOW.format_map(said) if more else ""
+        why = _filled(_WHY, reason.code, said)
+        if reason.code == "share_reached":
+            why += (_UNFAIR if reason.decides else _UNTAKEN).format_map(_Known(said))
+        return why + (_NEVER if reason.never and not _evident(reason.figures) else "")
+
+    def _help(self, help_: Help) -> str:
+        said = self._said(help_.figures, help_.node)
+        said["at"] = "" if help_.at is None else self.when(help_.at)
+        said["amounts"] = " and ".join(self._counted(r, units) for r, units in help_.amounts.items())
+        said["nodes"] = ", then of ".join(map(self._called, help_.nodes))
+        said["from"] = help_.reservation or ""
+        return _filled(_HELP, help_.code, said)
+
+    def _said(self, figures: Mapping[str, int], node: str | None) -> dict[str, str]:
+        reason = self.reason
+        said = {word: self._units(reason.unit(word), units) for word, units in figures.items()}
         if figures.get("borrow_limit") == -1:
             said["borrow_limit"] = "unlimited"
-        said |= _numbers(said) | {"node": called(node), "at": "" if at is None else when(at)}
-        said["resource"] = thing(resource, said.get("asked", said.get("count")))
+        said |= _numbers(said) | {"node": self._called(node), "short": self._called(reason.node)}
+        said["resource"] = thing(reason.resource or "", said.get("asked", said.get("count")))
         said |= {"decides": reason.decides or "", "reservation": reason.reservation or ""}
-        said["short"] = called(reason.node)
         said["of"] = f" of {said['node']}" if node else ""
-        try:
-            return known.get(code, code).format_map(said)
-        except KeyError:
-            return _FEWER.get(code, known[code]).format_map(_Known(said))
+        return said
 
-    why = words(_WHY, reason.code, reason.node, reason.figures, None)
-    if reason.code == "share_reached":
-        also = _UNFAIR if reason.decides else _UNTAKEN
-        why += words({"also": also}, "also", reason.node, reason.figures, None)
-    helps = [_one(help_, words) for help_ in reason.helps]
-    return why + (". What would help: " + "; or ".join(helps) if helps else "")
+    def _called(self, node: str | None) -> str:
+        if node is None:
+            return "another project"
+        if self.name is None:
+            return node
+        return self.name.get(node, node) if isinstance(self.name, Mapping) else self.name(node)
+
+    def _units(self, resource: str | None, units: int) -> str:
+        return self.amount(resource, units) if self.amount and resource else str(units)
+
+    def _counted(self, resource: str, units: int) -> str:
+        written = self._units(resource, units)
+        return f"{written} {thing(resource, written)}"
 
 
-def _one(help_: Help, words: Callable[..., str]) -> str:
-    return words(_HELP, help_.code, help_.node, help_.figures, help_.at)
+def _filled(known: Mapping[str, str], code: str, said: dict[str, str]) -> str:
+    try:
+        return known.get(code, code).format_map(said)
+    except KeyError:
+        return _FEWER.get(code, known[code]).format_map(_Known(said))
+
+
+def _evident(figures: Mapping[str, int]) -> bool:
+    """More is asked for than the sentence says there is."""
+    return "ceiling" in figures and figures.get("asked", 0) > figures["ceiling"]
 
 
 def _numbers(said: Mapping[str, str]) -> dict[str, str]:

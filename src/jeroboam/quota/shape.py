@@ -1,8 +1,12 @@
 """Nodes come, go, and move."""
 
+from dataclasses import replace
+
 from jeroboam.quota.counters import attach, drawn, free, lift, own_more, owned
-from jeroboam.quota.decision import Settled
+from jeroboam.quota.decision import Request, Settled
 from jeroboam.quota.flows import flow
+from jeroboam.quota.helps import raise_limits
+from jeroboam.quota.looks import Look
 from jeroboam.quota.reasons import Help, QuotaConflict, Reason
 from jeroboam.quota.settling import settle
 from jeroboam.quota.tree import LIVE, NOTHING, Node, Tree
@@ -76,7 +80,7 @@ def move(tree: Tree, node_id: str, parent_id: str, now: float = 0.0) -> Settled:
     _refuse_reclaims(tree, below)
     assert former is not None
     _detach(tree, node)
-    reason = _no_room(node, parent)
+    reason = _no_room(tree, node, parent)
     _attach(tree, node, former if reason else parent)
     if reason:
         raise QuotaConflict(reason)
@@ -85,7 +89,21 @@ def move(tree: Tree, node_id: str, parent_id: str, now: float = 0.0) -> Settled:
     return settle(tree, now)
 
 
-def _no_room(node: Node, parent: Node) -> Reason | None:
+def _no_room(tree: Tree, node: Node, parent: Node) -> Reason | None:
+    """Why `parent` cannot take the node, which is nowhere at present, and what would help."""
+    reason = _lacking(node, parent)
+    if reason is None or reason.code != "move_short":
+        return reason
+    assert reason.node is not None
+    assert reason.resource is not None
+    look = Look(tree, Request("", node.id, {}), lambda _tree, _request: _lacking(node, parent) is None)
+    missing = {reason.resource: reason.figures["missing"]}
+    back = Help("release", node.id, {"missing": reason.figures["missing"]}) if look.releasing(missing) else None
+    found = (back, raise_limits(look, tree.nodes[reason.node], missing))
+    return replace(reason, helps=tuple(help_ for help_ in found if help_ is not None))
+
+
+def _lacking(node: Node, parent: Node) -> Reason | None:
     for resource in {**node.limits, **node.subtree, **node.reserved}:
         owner = parent.bounded(resource)
         owns = owned(node, resource)
@@ -101,8 +119,9 @@ def _no_room(node: Node, parent: Node) -> Reason | None:
                     "taken": short.taken,
                     "ceiling": short.ceiling,
                     "available": max(0, short.ceiling - short.taken),
+                    "missing": short.missing,
                 }
-                return Reason("ancestor_full", short.node.id, resource, figures, "U + R + asked <= H + BL")
+                return Reason("move_short", short.node.id, resource, figures, "U + R + asked <= H + BL")
     return None
 
 

@@ -3,10 +3,9 @@
 from dataclasses import dataclass
 from typing import Any
 
-from jeroboam.quota.counters import debt, free
+from jeroboam.quota.counters import debt, free, headroom
 from jeroboam.quota.deserved import parts_of
-from jeroboam.quota.explain import headroom
-from jeroboam.quota.fairness import fair_parts
+from jeroboam.quota.fairness import demand, fair_parts
 from jeroboam.quota.flows import Flow, flows
 from jeroboam.quota.tree import UNLIMITED, Node, Tree
 from jeroboam.quota.trial import Trial
@@ -53,14 +52,6 @@ def tree_view(tree: Tree, node_id: str | None = None) -> dict[str, Any]:
     node = tree.nodes[node_id] if node_id else tree.root
     queued = demand(tree)
     return _nested(node, {r: _part(node, r, queued) for r in _resources(node)}, queued)
-
-
-def demand(tree: Tree) -> Trial:
-    """The tree as if everything that waits were admitted."""
-    trial = Trial()
-    for claim in (*tree.waiting.values(), *(tree.claims[row.claim_id] for row in tree.reclaims.values())):
-        trial.add(tree.nodes[claim.node_id], claim.amounts)
-    return trial
 
 
 def _resources(node: Node) -> list[str]:

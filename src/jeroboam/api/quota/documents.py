@@ -85,6 +85,7 @@ class ReasonDocument(Document):
     helps: list[dict[str, Any]]
     decides: str | None
     reservation: str | None
+    never: bool
 
 
 class DryRunDocument(Document):

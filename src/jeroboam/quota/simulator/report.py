@@ -43,6 +43,8 @@ class Report:
         for help_ in data["helps"]:
             help_["node"] = help_["node"] and name(help_["node"])
             help_["figures"] = {k: self._units_of(reason.resource, k, v) for k, v in help_["figures"].items()}
+            help_["amounts"] = {r: self.start.units.out(r, v) for r, v in help_["amounts"].items()}
+            help_["nodes"] = list(map(name, help_["nodes"]))
         out = self.start.units.out
         data["sentence"] = reason.sentence(
             name, lambda resource, units: shown(out(resource, units)), lambda at: f"second {shown(at)}"

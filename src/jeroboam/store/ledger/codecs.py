@@ -55,6 +55,17 @@ def read_reason(text: str | None) -> Reason | None:
     if text is None:
         return None
     given: dict[str, Any] = orjson.loads(text)
-    helps = tuple(Help(one["code"], one["node"], one["figures"], one["at"]) for one in given["helps"])
+    helps = tuple(
+        Help(
+            one["code"],
+            one["node"],
+            one["figures"],
+            one["at"],
+            one.get("amounts", {}),
+            tuple(one.get("nodes", ())),
+            one.get("reservation"),
+        )
+        for one in given["helps"]
+    )
     what = (given["code"], given["node"], given["resource"], given["figures"], given["rule"], helps)
-    return Reason(*what, given.get("decides"), given.get("reservation"))
+    return Reason(*what, given.get("decides"), given.get("reservation"), given.get("never", False))

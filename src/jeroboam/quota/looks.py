@@ -1,0 +1,130 @@
+"""Looks: what a request would get if something were different. The tree is left as it was."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+
+from jeroboam.quota.counters import change, put_limit, taken
+from jeroboam.quota.decision import Request
+from jeroboam.quota.tree import NOTHING, Amounts, Limit, Node, Tree
+from jeroboam.quota.trial import Short, Trial, pledged
+
+Possible = Callable[[Tree, Request], bool]
+"""Would the request be accepted?"""
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """A request that was turned down, and what it would get if something were different."""
+
+    tree: Tree
+    request: Request
+    possible: Possible
+
+    @property
+    def node(self) -> Node:
+        return self.tree.nodes[self.request.node_id]
+
+    def shortages(self, trial: Trial) -> list[Short]:
+        """Where it does not fit in a trial."""
+        firm = not (self.request.reclaimable and self.node.rules().reclaimable)
+        return trial.shortages(self.node, self.request.amounts, firm)
+
+    def never(self) -> set[str]:
+        """The resources of which it asks too much if all claims were gone, and all reservations that have an end."""
+        trial = _empty(self.tree, self.node, self.request.amounts)
+        return {s.resource for s in self.shortages(trial) if not s.soft}
+
+    def asking(self, amounts: Amounts) -> bool:
+        """If it asked for so much of these, and of the others what it does."""
+        return self.possible(self.tree, replace(self.request, amounts={**self.request.amounts, **amounts}))
+
+    def releasing(self, amounts: Amounts) -> bool:
+        """If its project gave back so much of what its other claims hold, but for those that leave, or draw."""
+        tree, node = self.tree, self.node
+        own = [c for c in node.claims.values() if c.leaving is None and c.reservation not in tree.reservations]
+        own = [c for c in own if c.id != self.request.id]
+        if any(sum(c.amounts.get(r, 0) for c in own) < amount for r, amount in amounts.items()):
+            return False
+        with released(tree, node, amounts):
+            return self.possible(tree, self.request)
+
+    def limiting(self, changes: Iterable[tuple[Node, Mapping[str, Limit]]]) -> bool:
+        """If these nodes had these limits."""
+        with ExitStack() as stack:
+            for node, limits in changes:
+                stack.enter_context(limited(self.tree, node, limits))
+            return self.possible(self.tree, self.request)
+
+
+def _empty(tree: Tree, node: Node, resources: Iterable[str]) -> Trial:
+    """What a node takes out of its parent then is what its subtree does not lend (H - what could be lent), and more
+    where reservations without an end need it.
+    """
+    trial = Trial()
+    held = [r for r in tree.reservations.values() if r.until is None and r.amounts]
+    places = [tree.nodes[r.node_id] for r in held]
+    for at in {n.id: n for place in (node, *places) for n in place.path()}.values():
+        for resource in resources:
+            kept = max(0, at.allocated.get(resource, 0) - at.lendable.get(resource, 0))
+            trial.shift[at.id, resource] = kept - taken(at, resource)
+    for reservation, place in zip(held, places, strict=True):
+        bounded = {r: a for r, a in reservation.amounts.items() if place.limit(r).hard >= 0}
+        trial.add(place, bounded)  # elsewhere it is allocated already
+    return trial
+
+
+def fits_with_pledges(tree: Tree, request: Request) -> bool:
+    """Would it fit beside all that is pledged, with nobody leaving for it?"""
+    return all(s.soft for s in Look(tree, request, fits_with_pledges).shortages(pledged(tree)))
+
+
+@contextmanager
+def released(tree: Tree, node: Node, amounts: Amounts) -> Iterator[None]:
+    """With so much less used at `node`."""
+    dirty = set(tree.dirty_nodes)
+    _use(tree, node, amounts, -1)
+    try:
+        yield
+    finally:
+        _use(tree, node, amounts, 1)
+        tree.dirty_nodes.intersection_update(dirty)
+
+
+def _use(tree: Tree, node: Node, amounts: Amounts, sign: int) -> None:
+    for resource, amount in amounts.items():
+        change(tree, node, resource, used=sign * amount)
+
+
+@contextmanager
+def unreserved(tree: Tree, node: Node, resource: str, amount: int) -> Iterator[None]:
+    """With so much less reserved at `node`."""
+    dirty = set(tree.dirty_nodes)
+    change(tree, node, resource, reserved=-amount)
+    try:
+        yield
+    finally:
+        change(tree, node, resource, reserved=amount)
+        tree.dirty_nodes.intersection_update(dirty)
+
+
+@contextmanager
+def limited(tree: Tree, node: Node, limits: Mapping[str, Limit]) -> Iterator[None]:
+    """With other limits at `node`."""
+    with ExitStack() as stack:
+        for resource, limit in limits.items():
+            stack.enter_context(_limited(tree, node, resource, limit))
+        yield
+
+
+@contextmanager
+def _limited(tree: Tree, node: Node, resource: str, limit: Limit) -> Iterator[None]:
+    before, dirty = node.limits.get(resource), set(tree.dirty_nodes)
+    put_limit(tree, node, resource, limit)
+    try:
+        yield
+    finally:
+        put_limit(tree, node, resource, before or NOTHING)
+        if before is None:
+            del node.limits[resource]
+        tree.dirty_nodes.intersection_update(dirty)
