@@ -8,24 +8,29 @@ from fractions import Fraction
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jeroboam.quota.admission import Request, admit_now, decide, release, resize
+from jeroboam.quota.admission import Request, admit_now, at_once, decide, release, resize
 from jeroboam.quota.invariants import check
-from jeroboam.quota.limits import LimitChange, add_node, set_limits
+from jeroboam.quota.limits import LimitChange, add_node, move, reserve, set_limits
 from jeroboam.quota.reasons import Help, QuotaConflict, Reason
-from jeroboam.quota.tree import ROOT, ClaimState, Limit, Tree
+from jeroboam.quota.tree import ROOT, UNLIMITED, ClaimState, Limit, Tree
 from tests.quota.builders import cloud, project
 
 PARENTS = {"A": ROOT, "B": ROOT, "a1": "A", "a2": "A", "b1": "B"}
 ACCEPTED = {"admitted", "reclaiming"}
 
+Own = dict[str, tuple[int, int | None, int | None, Fraction | int]]
+Asked = tuple[str, dict[str, int], bool]
+
 units = st.integers(0, 8)
 some = st.one_of(st.none(), units)
-limits = st.tuples(units, some, some, st.sampled_from([1, 1, 2, 0, Fraction(1, 2)]))
+limits = st.tuples(
+    st.one_of(units, units, st.just(UNLIMITED)), some, some, st.sampled_from([1, 1, 2, 0, Fraction(1, 2)])
+)
 amounts = st.dictionaries(st.sampled_from(["u", "m"]), st.integers(1, 10), min_size=1)
 claims = st.tuples(st.sampled_from([*PARENTS]), amounts, st.sampled_from([True, True, True, False]))
 
 
-def grown(given_limits: dict[str, tuple[int, int | None, int | None, Fraction | int]]) -> Tree:
+def grown(given_limits: Own) -> Tree:
     tree = cloud(u=14, m=20)
     for name, parent in PARENTS.items():
         add_node(tree, name, name, parent)
@@ -53,10 +58,21 @@ def outcome_after(tree: Tree, request: Request, reason: Reason, help_: Help) -> 
         case "wait":
             request = replace(request, shortage="wait")
             assert decide(emptied(tree), request, 0).outcome == "admitted"
+        case "free_reservation":
+            return "admitted"  # it does not say which
+        case _:
+            carry_out(tree, request.node_id, reason, help_)
+    return decide(tree, request, 0).outcome
+
+
+def carry_out(tree: Tree, node_id: str, reason: Reason, help_: Help) -> None:
+    """What is to be changed in the tree, as `node_id`'s people and managers above would do it."""
+    figures, resource = help_.figures, reason.resource or ""
+    match help_.code:
         case "release":
-            give_back(tree, request.node_id, {resource: figures["missing"]})
+            give_back(tree, node_id, {resource: figures["missing"]})
         case "release_each":
-            give_back(tree, request.node_id, help_.amounts)
+            give_back(tree, node_id, help_.amounts)
         case "raise_borrow_limit":
             set_limits(tree, help_.node or "", {resource: LimitChange(borrow=figures["borrow_limit"])})
         case "raise_borrow_limits":
@@ -64,14 +80,11 @@ def outcome_after(tree: Tree, request: Request, reason: Reason, help_: Help) -> 
             set_limits(tree, help_.node or "", {r: LimitChange(borrow=units) for r, units in more.items()})
         case "raise_hard_limit":
             set_limits(tree, reason.node or "", {resource: LimitChange(hard=figures["hard_limit"])})
-        case "raise_hard_limits":
+        case _:
+            assert help_.code == "raise_hard_limits"
             for node in help_.nodes:
                 more = {r: tree.nodes[node].limit(r).hard + a for r, a in help_.amounts.items()}
                 set_limits(tree, node, {r: LimitChange(hard=units) for r, units in more.items()})
-        case _:
-            assert help_.code == "free_reservation"
-            return "admitted"  # it does not say which
-    return decide(tree, request, 0).outcome
 
 
 def emptied(tree: Tree) -> Tree:
@@ -90,6 +103,13 @@ def give_back(tree: Tree, node_id: str, missing: Mapping[str, int]) -> None:
     assert not any(left.values())
 
 
+def used_by(own: Own, held: list[Asked]) -> Tree:
+    tree = grown(own)
+    for i, (node, wanted, reclaimable) in enumerate(held):
+        admit_now(tree, Request(f"c{i}", node, wanted, reclaimable=reclaimable, order=i), 0)
+    return tree
+
+
 @settings(max_examples=300, deadline=None)
 @given(
     st.fixed_dictionaries(dict.fromkeys(PARENTS, limits)),
@@ -97,13 +117,11 @@ def give_back(tree: Tree, node_id: str, missing: Mapping[str, int]) -> None:
     st.lists(claims, min_size=1, max_size=6),
 )
 def test_every_help_helps(
-    own: dict[str, tuple[int, int | None, int | None, Fraction | int]],
-    held: list[tuple[str, dict[str, int], bool]],
-    asked: list[tuple[str, dict[str, int], bool]],
+    own: Own,
+    held: list[Asked],
+    asked: list[Asked],
 ) -> None:
-    tree = grown(own)
-    for i, (node, wanted, reclaimable) in enumerate(held):
-        admit_now(tree, Request(f"c{i}", node, wanted, reclaimable=reclaimable, order=i), 0)
+    tree = used_by(own, held)
     assert {c.state for c in tree.claims.values()}.isdisjoint({ClaimState.WAITING, ClaimState.RECLAIMING})
     tree.forget_changes()
     for node, wanted, reclaimable in asked:
@@ -116,6 +134,54 @@ def test_every_help_helps(
             assert outcome_after(tree, request, reason or Reason(""), help_) in accepted, (request, help_)
         if reason is not None and "wait" not in [h.code for h in reason.helps] and reason.code != "not_reclaimable":
             assert decide(emptied(tree), request, 0).outcome == "refused", request
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    st.fixed_dictionaries(dict.fromkeys(PARENTS, limits)),
+    st.lists(claims, max_size=12),
+    st.sampled_from([*PARENTS]),
+    st.sampled_from([ROOT, *PARENTS]),
+)
+def test_what_helps_a_move_does(own: Own, held: list[Asked], node: str, parent: str) -> None:
+    tree = used_by(own, held)
+    tree.forget_changes()
+    try:
+        move(deepcopy(tree), node, parent)
+        return
+    except QuotaConflict as refused:
+        reason = refused.reason
+    for help_ in reason.helps if reason.code == "move_short" else ():
+        helped = deepcopy(tree)
+        carry_out(helped, node, reason, help_)
+        move(helped, node, parent)
+        assert check(helped) == []
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    st.fixed_dictionaries(dict.fromkeys(PARENTS, limits)),
+    st.lists(claims, max_size=12),
+    st.lists(st.tuples(st.sampled_from([*PARENTS]), amounts), min_size=1, max_size=6),
+)
+def test_what_helps_a_reservation_does(own: Own, held: list[Asked], asked: list[tuple[str, dict[str, int]]]) -> None:
+    tree = used_by(own, held)
+    for i, (node, wanted) in enumerate(asked):
+        tree.forget_changes()
+        reason = at_once(tree, reserve(tree, f"r{i}", node, wanted, 0), 0).reason
+        assert check(tree) == []
+        assert reason is None or not tree.dirty_nodes
+        for help_ in reason.helps if reason else ():
+            helped = deepcopy(tree)
+            amounts = dict(wanted)
+            if help_.code == "smaller":
+                amounts[reason.resource or ""] = help_.figures["available"]
+            elif help_.code == "smaller_each":
+                amounts |= help_.amounts
+            elif help_.code != "free_reservation":  # it does not say which
+                carry_out(helped, node, reason, help_)
+            decision = reserve(helped, "again", node, amounts, 0)
+            assert decision.outcome in ACCEPTED or help_.code == "free_reservation", (node, wanted, help_)
 
 
 def test_raising_a_limit_is_not_proposed_where_nobody_would_leave() -> None:

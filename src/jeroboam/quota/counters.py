@@ -168,5 +168,6 @@ def served(node: Node, resource: str, limit: Limit | None = None) -> int:
 
 
 def _could_lend(node: Node, resource: str, limit: Limit) -> int:
+    """What its subtree lends: without a bound all that is below it, since nothing there is its own to keep."""
     whole = served(node, resource, limit)
-    return whole if limit.lend is None else min(whole, limit.lend)
+    return whole if limit.lend is None or limit.hard < 0 else min(whole, limit.lend)
