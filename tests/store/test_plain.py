@@ -162,14 +162,104 @@ def test_a_text_that_cannot_be_stored_is_not_cut_off(db: Database) -> None:
         ledger.admit_plain(tx, [Asked(Request("c", "a\0b", {"containers": 1}), "object")], 1.0)
 
 
-def test_batches_one_of_which_has_no_plain_request_lock_in_one_order(db: Database, url: str) -> None:
-    """In opposite orders, from two connections: nobody waits in a circle, whatever turns a batch down as a whole."""
+NOT_PLAIN = {
+    "what others may not take": (Policy(reclaimable=False), Limit(UNLIMITED)),
+    "a priority above the greatest": (Policy(max_priority=10), Limit(UNLIMITED)),
+    "a debt": (Policy(), Limit(0, 0, 0)),
+}
+"""What node `b` is given, which holds a container."""
+
+
+def plant_with(tx: Connection, rules: Policy, limit: Limit) -> None:
+    """Room for everybody, and `b`, which holds a container, with these rules and this limit."""
+    plant(tx)
+    ledger.set_capacity(tx, {"containers": 10**6, "vcpus": 10**6}, 0.0)
+    for node in NODES:
+        put(tx, ledger.tree(tx), node, dict.fromkeys(RESOURCES, Limit(UNLIMITED)), Policy(), force=True)
+    assert ledger.admit(tx, Request("held", "b", {"containers": 1}), "", 1.0).outcome == "admitted"
+    put(tx, ledger.tree(tx), "b", {"containers": limit}, rules, force=True)
+
+
+@pytest.mark.parametrize(("rules", "limit"), NOT_PLAIN.values(), ids=NOT_PLAIN)
+def test_those_that_are_not_plain_are_left_out_and_the_others_are_charged_together(
+    shared: Database, rules: Policy, limit: Limit
+) -> None:
+    with suppress(Undone), shared.write() as tx:
+        plant_with(tx, rules, limit)
+        asked = [
+            Asked(Request(f"c{place}", node, amounts, 50), f"object{place}")
+            for place, (node, amounts) in enumerate(
+                [
+                    ("b", {"containers": 1}),
+                    ("a", {"containers": 1, "vcpus": 2}),
+                    ("b", {"vcpus": 1, "containers": 2}),
+                    ("c", {"vcpus": 3}),
+                    ("b", {"vcpus": 4}),
+                    ("a", {"containers": 4}),
+                ]
+            )
+        ]
+        in_debt = limit.hard == 0  # of containers: vcpus concern nobody there
+        plain = [False, True, False, True, in_debt, True]
+        before = units_of_work(tx)
+        assert ledger.admit_plain(tx, asked, 1.0) == plain
+        assert units_of_work(tx) == before + 1
+        paid = {claim.id: (claim.object_id, claim.amounts) for claim in ledger.claims(tx, None) if claim.id != "held"}
+        assert paid == {
+            one.request.id: (one.object_id, one.request.amounts) for one, yes in zip(asked, plain, strict=True) if yes
+        }
+        nodes = ledger.tree(tx).nodes
+        assert nodes["a"].used == {"containers": 5, "vcpus": 2}
+        assert (nodes["b"].used["containers"], nodes["b"].used.get("vcpus", 0)) == (1, 4 * in_debt)
+        assert nodes["c"].used["vcpus"] == 3
+        assert ledger.differences(tx) == []
+        raise Undone
+
+
+@pytest.mark.parametrize(("rules", "limit"), NOT_PLAIN.values(), ids=NOT_PLAIN)
+def test_where_none_is_plain_nothing_is_touched(shared: Database, rules: Policy, limit: Limit) -> None:
+    with suppress(Undone), shared.write() as tx:
+        plant_with(tx, rules, limit)
+        before = units_of_work(tx), state(ledger.tree(tx))
+        asked = [Asked(Request(f"c{n}", "b", {"containers": 1}, 50), "object") for n in range(3)]
+        assert ledger.admit_plain(tx, asked, 1.0) == [False] * 3
+        assert (units_of_work(tx), state(ledger.tree(tx))) == before
+        raise Undone
+
+
+def test_of_those_that_are_left_each_is_tried_by_itself_where_all_are_too_much(shared: Database) -> None:
+    with suppress(Undone), shared.write() as tx:
+        plant_with(tx, Policy(reclaimable=False), Limit(UNLIMITED))
+        put(tx, ledger.tree(tx), "c", {"containers": Limit(2, 0, 0)}, Policy(), force=False)
+        asked = [
+            Asked(Request(f"c{place}", node, {"containers": amount}), f"object{place}")
+            for place, (node, amount) in enumerate([("b", 1), ("c", 1), ("c", 2), ("b", 1), ("a", 5), ("c", 1)])
+        ]
+        assert ledger.admit_plain(tx, asked, 1.0) == [False, True, False, False, True, True]
+        kept = {claim.id: claim.object_id for claim in ledger.claims(tx, None) if claim.id != "held"}
+        assert kept == {"c1": "object1", "c4": "object4", "c5": "object5"}
+        assert ledger.differences(tx) == []
+        raise Undone
+
+
+def units_of_work(tx: Connection) -> int:
+    return int(tx.execute(text("SELECT coalesce(max(version), 0) FROM quota_changes")).scalar_one())
+
+
+@pytest.mark.parametrize(
+    ("rules", "limit"),
+    [(Policy(reclaimable=False), Limit(UNLIMITED)), (Policy(), Limit(0, 0, 0)), (Policy(), Limit(1, 0, 0))],
+    ids=["a rule", "a debt", "no room"],
+)
+def test_batches_one_of_which_has_no_plain_request_lock_in_one_order(
+    db: Database, url: str, rules: Policy, limit: Limit
+) -> None:
+    """In opposite orders, from two connections: nobody waits in a circle, whatever is in the way of one of a batch.
+
+    Where that is no room, each is tried by itself, in the order of its batch: what they lock is locked before.
+    """
     with db.write() as tx:
-        plant(tx)
-        for node in NODES:
-            put(tx, ledger.tree(tx), node, {"containers": Limit(UNLIMITED)}, Policy(), force=True)
-        ledger.set_capacity(tx, {"containers": 10**6}, 0.0)
-        put(tx, ledger.tree(tx), "b", {}, Policy(reclaimable=False), force=False)
+        plant_with(tx, rules, limit)
 
     def run(one: Database, nodes: Sequence[str], name: str) -> int:
         admitted = 0

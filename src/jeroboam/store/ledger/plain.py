@@ -1,6 +1,6 @@
 """Admission of what is plain: it fits, and concerns nobody else. Many such requests cost little more than one.
 
-On PostgreSQL it is one round trip to a stored function (migrations/versions/v0007_quota_admit.sql); on SQLite the
+On PostgreSQL it is one round trip to a stored function (migrations/versions/v0008_quota_admit.sql); on SQLite the
 engine decides, and each counter is written once.
 """
 

@@ -18,7 +18,7 @@ from jeroboam.store.server import unhurried
 if TYPE_CHECKING:
     from alembic.config import Config
 
-HEAD = "0007"
+HEAD = "0008"
 """The newest script in versions/."""
 
 METADATA = schema.metadata
