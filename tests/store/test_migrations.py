@@ -115,6 +115,21 @@ def test_a_ledger_of_0002_is_the_same_at_head_and_goes_on(db: Database, older: D
         assert ledger.verify(tx) == []
 
 
+def test_parents_that_are_not_noted_in_0007_are_at_head(older: Database) -> None:
+    """Processes of 0006 leave them out of limits that are new, and may write beside 0007."""
+    with older.write() as tx:
+        command.upgrade(migrations.configuration(tx), "0007")
+        fill(tx)
+        tx.execute(text("UPDATE quota_limits SET parent_id = NULL WHERE node_id IN ('org', 'team1')"))
+        assert len(ledger.verify(tx)) == 3
+    older.migrate()
+    with older.write() as tx:
+        assert ledger.verify(tx) == []
+        more = Asked(Request("more", "team1", {"containers": 1}), "")
+        ledger.release(tx, "many", 2.0)
+        assert ledger.admit_plain(tx, [more], 3.0) == [True]
+
+
 def test_a_script_may_hold_any_character(db: Database) -> None:
     with db.write() as tx:
         migrations.run_as_written(tx, "CREATE TABLE t AS SELECT '100 % (%s, %(a)s, :a)' AS said")
