@@ -127,6 +127,10 @@ class Node:
         if self.policy == INHERIT:
             self.policy = INHERIT  # so that the many that set nothing are passed over at a glance
 
+    @property
+    def parent_id(self) -> str | None:
+        return self.parent.id if self.parent else None
+
     def limit(self, resource: str) -> Limit:
         return self.limits.get(resource, NOTHING)
 

@@ -28,7 +28,7 @@ def node(tree: Tree, place: Place) -> dict[str, Any]:
         "id": found.id,
         "name": place.name,
         "kind": place.kind,
-        "parent_id": None if found.parent is None else found.parent.id,
+        "parent_id": found.parent_id,
         **figures.node_view(found, figures.demand(tree)),
         "weight": str(found.weight),
         "policy": asdict(found.policy),

@@ -39,7 +39,7 @@ def _nodes(tx: Connection, tree: Tree, touched: Iterable[str]) -> bool:
         node = tree.nodes.get(ident)
         if node is None:
             new += rows
-        elif rows[0][1] != (node.parent and node.parent.id):
+        elif rows[0][1] != node.parent_id:
             return False
         else:
             _restate(node, rows)

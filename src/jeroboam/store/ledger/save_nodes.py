@@ -69,9 +69,8 @@ def save_nodes(tx: Connection, books: Books, kinds: Mapping[str, str]) -> None:
 
 
 def _save_node(tx: Connection, node: Node, old: tuple[Any, ...] | None, kinds: Mapping[str, str]) -> None:
-    parent_id = _parent_id(node)
     new = (
-        parent_id,
+        node.parent_id,
         node.name,
         str(node.weight),
         write_policy(node.policy),
@@ -83,17 +82,13 @@ def _save_node(tx: Connection, node: Node, old: tuple[Any, ...] | None, kinds: M
     _, name, weight, policy, defaults, generation = new
     if old is None:
         kind = kinds.get(node.id, "cloud" if node.id == ROOT else "project")
-        values = {"id": node.id, "parent_id": parent_id, "name": name, "kind": kind, "depth": _depth(node)}
+        values = {"id": node.id, "parent_id": node.parent_id, "name": name, "kind": kind, "depth": _depth(node)}
         values |= {"weight": weight, "policy": policy, "child_defaults": defaults, "revision": generation}
         tx.execute(_INSERT_NODE, values)
         return
-    values = {"node_id": node.id, "to_parent": parent_id, "to_depth": _depth(node), "to_name": name}
+    values = {"node_id": node.id, "to_parent": node.parent_id, "to_depth": _depth(node), "to_name": name}
     values |= {"to_weight": weight, "to_policy": policy, "to_defaults": defaults, "to_generation": generation}
     tx.execute(_UPDATE_NODE, values)
-
-
-def _parent_id(node: Node) -> str | None:
-    return node.parent.id if node.parent else None
 
 
 def _depth(node: Node) -> int:
@@ -106,7 +101,7 @@ def _limit_rows(node: Node) -> Iterable[tuple[str, tuple[Any, ...]]]:
         limit = node.limits.get(resource)
         own = (None, None, None) if limit is None else (limit.hard, limit.lend, limit.borrow)
         held = (node.used.get(resource, 0), node.reserved.get(resource, 0), node.subtree.get(resource, 0))
-        yield resource, (*own, *held, debt(node, resource) > 0, _parent_id(node))
+        yield resource, (*own, *held, debt(node, resource) > 0, node.parent_id)
 
 
 def _save_limits(

@@ -83,7 +83,7 @@ def _wrong_notes(tx: Connection, tree: Tree) -> list[tuple[str, str]]:
 
 
 def _notes(node: Node, resource: str) -> list[object]:
-    return [debt(node, resource) > 0, node.parent and node.parent.id]
+    return [debt(node, resource) > 0, node.parent_id]
 
 
 def _differences(tree: Tree) -> list[Difference]:
