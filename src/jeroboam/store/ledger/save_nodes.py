@@ -86,6 +86,7 @@ def _save_node(tx: Connection, node: Node, old: tuple[Any, ...] | None, kinds: M
         values |= {"weight": weight, "policy": policy, "child_defaults": defaults, "revision": generation}
         tx.execute(_INSERT_NODE, values)
         return
+    # Only the simulator moves nodes, as Keystone moves no project: the depths of all below would have to follow.
     values = {"node_id": node.id, "to_parent": node.parent_id, "to_depth": _depth(node), "to_name": name}
     values |= {"to_weight": weight, "to_policy": policy, "to_defaults": defaults, "to_generation": generation}
     tx.execute(_UPDATE_NODE, values)
