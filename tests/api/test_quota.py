@@ -254,7 +254,7 @@ def test_a_resource_that_the_operator_adds_is_charged(cloud: Cloud) -> None:
     assert unknown.json()["data"]["code"] == "unknown_resource"
 
 
-def test_a_node_appears_when_its_project_is_first_asked_about(cloud: Cloud, org: Organisation) -> None:
+def test_a_project_that_nobody_has_used_has_a_node_for_who_asks(cloud: Cloud, org: Organisation) -> None:
     ident = "f" * 32
     from jeroboam.identity.projects import Place
 

@@ -92,7 +92,11 @@ class Cloud:
         for team in teams:
             self._project(f"{name}-{team}", top, {"org-manager": "manager", "team1": "member"}, 8)
 
-    def _project(self, name: str, parent: str, people: Mapping[str, str], containers: int) -> str:
+    def unused(self, name: str, organisation: str) -> None:
+        """A project of that organisation, with the same manager, that the quota tree has not heard of."""
+        self._project(name, self._id("projects", organisation), {"org-manager": "manager"}, None)
+
+    def _project(self, name: str, parent: str, people: Mapping[str, str], containers: int | None) -> str:
         token = self._token("jeroboam-admin")
         wanted = {"name": name, "domain_id": "default", "parent_id": parent}
         project = str(_ask(self.keystone, "POST", "/projects", token, {"project": wanted})["project"]["id"])
@@ -101,6 +105,8 @@ class Cloud:
             granted = self.keystone.request("PUT", path, token)
             granted.raise_for_status()
         self._remember(name, "org" if "team1" not in people else "team1")
+        if containers is None:
+            return project
         free = {"hard_limit": -1, "borrow_limit": None}
         borrow = None if parent != "default" else 0
         limits = {"containers": {"hard_limit": containers, "borrow_limit": borrow}, "vcpus": free, "memory": free}

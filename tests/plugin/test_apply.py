@@ -66,6 +66,24 @@ def test_it_is_applied_and_exported_as_it_was_written(cloud: Cloud, file: Path) 
     assert again == []
 
 
+def test_a_project_that_nobody_has_used_is_named_as_any_other(cloud: Cloud, tmp_path: Path) -> None:
+    cloud.organisation("fresh", "a")
+    cloud.unused("fresh-new", "fresh")
+    file = tmp_path / "tree.yaml"
+    file.write_text("name: fresh\nchildren:\n- {name: fresh-a, weight: 2}\n- {name: fresh-new, weight: 3}\n")
+    shown = cloud.openstack("quota node show fresh-new -f json", cloud="fresh")
+    assert shown.status == 0, shown.err
+    for line in ("quota tree apply --dry-run -f json", "quota tree apply -f json"):
+        tree = cloud.openstack("quota tree show -f json", cloud="fresh").json()
+        assert [child["name"] for child in tree["children"]] == ["fresh-a"]
+        done = cloud.openstack(line, str(file), cloud="fresh").json()
+        assert [change["project"] for change in done] == ["fresh-a", "fresh-new"]
+    tree = cloud.openstack("quota tree show -f json", cloud="fresh").json()
+    assert [child["name"] for child in tree["children"]] == ["fresh-a", "fresh-new"]
+    file.write_text("name: fresh-new\nweight: 1\n")
+    assert cloud.openstack("quota tree apply -f json", str(file), cloud="fresh").json()[0]["project"] == "fresh-new"
+
+
 def test_an_export_applies_to_nothing_new(cloud: Cloud, tmp_path: Path) -> None:
     file = tmp_path / "export.yaml"
     export = cloud.openstack("quota tree export", cloud="apply").out

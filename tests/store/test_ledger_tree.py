@@ -119,12 +119,13 @@ def test_a_document_sets_a_whole_tree_or_nothing(db: Database) -> None:
     with db.write() as tx:
         a_cloud(tx)
         seq = events.latest(tx)
-        planned = ledger.apply(tx, ADMIN, document(15, 5), 7.0, dry_run=True)
+        planned = ledger.plan(tx, document(15, 5), 7.0)
         assert (planned[0].node_id, planned[0].before, planned[0].after) == (ROOT, 100, 50)
         assert hard(tx) == [100, 16, 8, 8]
-        for dry_run in (True, False):
-            with pytest.raises(QuotaConflict):
-                ledger.apply(tx, ADMIN, document(15, 6), 7.0, dry_run=dry_run)
+        with pytest.raises(QuotaConflict):
+            ledger.plan(tx, document(15, 6), 7.0)
+        with pytest.raises(QuotaConflict):
+            ledger.apply(tx, ADMIN, document(15, 6), 7.0)
         assert (hard(tx), events.latest(tx)) == ([100, 16, 8, 8], seq)
         assert ledger.apply(tx, ADMIN, document(15, 5), 7.0) == planned
         assert hard(tx) == [50, 20, 15, 5]

@@ -1,6 +1,6 @@
 """A whole tree of limits in one document: what would change, or all of it or nothing."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from fractions import Fraction
 from typing import Annotated, Any
@@ -18,6 +18,7 @@ from jeroboam.quota.apply import Change
 from jeroboam.quota.policy import Policy
 from jeroboam.quota.tree import ROOT
 from jeroboam.store import ledger
+from jeroboam.store.ledger import Path
 
 routes = Routes("/quota/v1", "quota")
 
@@ -40,15 +41,35 @@ def apply_document(
     _check_once(body.document)
     if "children" in body.document and not places.manages(ctx, place):
         raise Forbidden(f"cannot apply a tree below {place.name}: only those who manage it see what is there")
-    actor = places.actor(ctx)
-    with ctx.services.database.write() as tx, places.worded(ctx, tx, place):
-        document = _from_the_cloud(tx, place, body.document)
-        planned = ledger.apply(tx, actor, document, ctx.now, dry_run=True, force=body.force)
-        _check(ctx, tx, planned, body.force)
-        if not query.dry_run:
-            ledger.apply(tx, actor, document, ctx.now, force=body.force)
+    unmade = _unmade(ctx, place, body.document)
+    planned = _looked(ctx, place, body, unmade) if query.dry_run else _applied(ctx, place, body, unmade)
+    with ctx.services.database.read() as tx:
         names = ledger.names(tx, {change.node_id for change in planned})
-    return json({"dry_run": query.dry_run, "changes": _shown(planned, names)})
+    new = {ident: name for path in unmade for ident, name, _ in path}
+    return json({"dry_run": query.dry_run, "changes": _shown(planned, new | names)})
+
+
+def _looked(ctx: Context, place: Place, body: schema.ApplyBody, unmade: Sequence[Path]) -> list[Change]:
+    """What would change. With paths that are not made the whole tree is read for it, which no writer waits for."""
+    database = ctx.services.database
+    with database.read() if unmade else database.write() as tx, places.worded(ctx, tx, place):
+        document = _from_the_cloud(place, body.document)
+        planned = ledger.plan(tx, document, ctx.now, force=body.force, unmade=unmade)
+        _check(ctx, tx, planned, body.force, unmade)
+    return planned
+
+
+def _applied(ctx: Context, place: Place, body: schema.ApplyBody, unmade: Sequence[Path]) -> list[Change]:
+    if unmade:
+        # By themselves: whoever has the tree in memory would have to read all of it again if they were rolled back.
+        with ctx.services.database.write() as tx:
+            for path in unmade:
+                ledger.ensure_path(tx, path)
+    with ctx.services.database.write() as tx, places.worded(ctx, tx, place):
+        document = _from_the_cloud(place, body.document)
+        planned = ledger.plan(tx, document, ctx.now, force=body.force)
+        _check(ctx, tx, planned, body.force)
+        return ledger.apply(tx, places.actor(ctx), document, ctx.now, force=body.force)
 
 
 def _top(document: Mapping[str, Any]) -> str:
@@ -72,20 +93,40 @@ def _check_once(node: Mapping[str, Any]) -> None:
             _check_once(child)
 
 
-def _from_the_cloud(tx: Connection, place: Place, document: Mapping[str, Any]) -> dict[str, Any]:
+def _unmade(ctx: Context, place: Place, document: Mapping[str, Any]) -> list[Path]:
+    """The paths to those of the document that nobody has used yet: they are named by their ids. Raises NotFound."""
+    ids = dict.fromkeys(_ids(document))
+    with ctx.services.database.read() as tx:
+        known = ledger.names(tx, ids)
+    found = [place, *(places.locate(ctx, ident) for ident in ids if ident not in known)]
+    return [one.unmade for one in found if one.unmade and place.id in (one.id, *one.ancestors)]
+
+
+def _ids(node: Mapping[str, Any]) -> Iterator[str]:
+    """Of all that is below it."""
+    children = node.get("children")
+    for child in children if isinstance(children, list) else ():
+        if isinstance(child, Mapping):
+            if isinstance(child.get("id"), str):
+                yield child["id"]
+            yield from _ids(child)
+
+
+def _from_the_cloud(place: Place, document: Mapping[str, Any]) -> dict[str, Any]:
     """The document as the engine takes it: from the cloud down, nodes above the top named and left as they are."""
     if place.id == ROOT:
         return dict(document)
     wrapped: dict[str, Any] = {**document, "id": place.id}
-    for ancestor in ledger.ancestors(tx, place.id):
+    for ancestor in place.ancestors:
         wrapped = {"id": ancestor, "children": [wrapped]}
     return wrapped
 
 
-def _check(ctx: Context, tx: Connection, planned: Iterable[Change], force: bool) -> None:
+def _check(ctx: Context, tx: Connection, planned: Iterable[Change], force: bool, unmade: Sequence[Path] = ()) -> None:
     """Raises Forbidden where one of the nodes is not the caller's to set."""
+    new = {path[n][0]: [*(ident for ident, _, _ in path[n + 1 :]), ROOT] for path in unmade for n in range(len(path))}
     for node_id in dict.fromkeys(change.node_id for change in planned):
-        above = ledger.ancestors(tx, node_id)
+        above = new.get(node_id) or ledger.ancestors(tx, node_id)
         ctx.check(node_id, above, rule="quota:set")
         if force:
             ctx.check(node_id, above, rule="quota:force")

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlalchemy import Connection, select
 
@@ -11,9 +11,10 @@ from jeroboam.api.quota import refusal
 from jeroboam.identity import projects as identity
 from jeroboam.model.errors import Conflict, NotFound, Problem
 from jeroboam.quota.reasons import QuotaConflict
-from jeroboam.quota.tree import ROOT
+from jeroboam.quota.tree import ROOT, Tree
 from jeroboam.store import ledger
 from jeroboam.store.audit import Actor
+from jeroboam.store.ledger import load
 from jeroboam.store.ledger_schema import nodes
 
 SELF = "self"
@@ -29,12 +30,24 @@ class Place:
     name: str
     kind: str
     ancestors: tuple[str, ...]
+    unmade: ledger.Path = ()
+    """Its path, while the tree does not have it: nobody has used the project yet."""
+
+
+def made(ctx: Context, ident: str) -> Place:
+    """As `locate`, for what changes it: a node that is first needed now is made."""
+    place = locate(ctx, ident)
+    if place.unmade:
+        with ctx.services.database.write() as tx:
+            ledger.ensure_path(tx, place.unmade)
+    return replace(place, unmade=())
 
 
 def locate(ctx: Context, ident: str) -> Place:
     """By id, by a name that is unique below the caller's node, or `self`. The route's rule is checked.
 
-    A node that is first needed now is made. Raises NotFound (also where it may not be seen), Forbidden, Conflict.
+    Nothing is made: another node would change what its siblings deserve. Raises NotFound (also where it may not be
+    seen), Forbidden, Conflict.
     """
     wanted = (ctx.caller.scope_id or ROOT) if ident == SELF else ident
     database = ctx.services.database
@@ -44,10 +57,8 @@ def locate(ctx: Context, ident: str) -> Place:
         _check(ctx, place, ident)
         return place
     path = [(p.id, p.name, p.kind) for p in _path(ctx, wanted, ident)]
-    place = Place(*path[0], (*(row[0] for row in path[1:]), ROOT))
+    place = Place(*path[0], (*(row[0] for row in path[1:]), ROOT), path)
     _check(ctx, place, ident)
-    with database.write() as tx:
-        ledger.ensure_path(tx, path)
     return place
 
 
@@ -109,7 +120,14 @@ def worded(ctx: Context, tx: Connection, place: Place) -> Iterator[None]:
     try:
         yield
     except QuotaConflict as refused:
-        raise refusal.conflict(ctx, tx, refused, place.id) from refused
+        raise refusal.conflict(ctx, path(tx, place), refused, place.id) from refused
+
+
+def path(tx: Connection, place: Place) -> Tree:
+    """The node and what is above it alone, to name them."""
+    tree = load.path(tx, (place.id, *place.ancestors))
+    ledger.add_path(tree, place.unmade)
+    return tree
 
 
 def _named(ctx: Context, tx: Connection, name: str) -> Place | None:

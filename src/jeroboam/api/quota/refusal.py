@@ -12,7 +12,7 @@ from jeroboam.planning.report import queued, taking_back
 from jeroboam.quota import redaction
 from jeroboam.quota.decision import Decision
 from jeroboam.quota.reasons import QuotaConflict, Reason
-from jeroboam.store import ledger
+from jeroboam.quota.tree import Tree
 from jeroboam.store.ledger import load
 
 
@@ -20,27 +20,29 @@ def problem(ctx: Context, tx: Connection, what: str, decision: Decision, node_id
     """The 403 of a refused request of `node_id`; `what` begins the sentence."""
     if decision.reason is None:
         return QuotaRefused(f"{what}: the quota has no room for it; ask for less, or release something")
-    told = explained(ctx, tx, decision.reason, node_id)
+    told = explained(ctx, load.path(tx, [node_id]), decision.reason, node_id)
     return QuotaRefused(f"{what}: {told.pop('sentence')}", **told)
 
 
-def conflict(ctx: Context, tx: Connection, refused: QuotaConflict, node_id: str) -> QuotaConflict:
+def conflict(ctx: Context, tree: Tree, refused: QuotaConflict, node_id: str) -> QuotaConflict:
     """A refused change of the tree, told to this caller."""
-    told = explained(ctx, tx, refused.reason, node_id)
+    told = explained(ctx, tree, refused.reason, node_id)
     again = QuotaConflict(refused.reason)
     again.message = told.pop("sentence")
     again.detail = told
     return again
 
 
-def explained(ctx: Context, tx: Connection, reason: Reason, node_id: str) -> dict[str, Any]:
-    """The reason as a sentence and as data, as far as this caller may know it. Figures in base units."""
+def explained(ctx: Context, tree: Tree, reason: Reason, node_id: str) -> dict[str, Any]:
+    """The reason as a sentence and as data, as far as this caller may know it. Figures in base units.
+
+    `tree` has the node and what is above it.
+    """
     scope = ctx.caller.scope_id
-    above = ledger.ancestors(tx, node_id)
+    names = {node.id: node.name for node in tree.nodes[node_id].path()}
+    above = list(names)[1:]
     managed = above[-1] if ctx.caller.system and above else scope if scope in above else None
-    tree = load.path(tx, node_id)
     shown = redaction.visible(tree, reason, node_id, managed)
-    names = ledger.names(tx, [node_id, *above])
     data = shown.as_dict()
     for help_ in data["helps"]:
         help_["at"] = None if help_["at"] is None else iso(help_["at"])

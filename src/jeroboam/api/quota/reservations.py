@@ -50,7 +50,7 @@ def list_reservations(ctx: Ctx, ident: NodeIdent, query: Annotated[schema.BelowQ
 )
 def make_reservation(ctx: Ctx, ident: NodeIdent, body: Annotated[schema.ReserveBody, Body()]) -> Response:
     """Out of what the node owns; units that are lent out are reclaimed as for a request."""
-    place = places.locate(ctx, ident)
+    place = places.made(ctx, ident)
     if not any(body.amounts.values()):
         raise Malformed("cannot reserve nothing: give 1 or more of something")
     until = _until(ctx, body.until)

@@ -31,7 +31,7 @@ def show_node(ctx: Ctx, ident: NodeIdent) -> Response:
 
 
 def _node(ctx: Context, place: Place) -> Response:
-    with ctx.services.database.quota() as books:
+    with ctx.services.database.quota() as books, ledger.shown_with(books.tree, place.unmade):
         return json(view.node(books.tree, place))
 
 
@@ -41,7 +41,9 @@ def _node(ctx: Context, place: Place) -> Response:
 def show_tree(ctx: Ctx, query: Annotated[schema.TreeQuery, Query()]) -> Response:
     place = places.locate(ctx, query.root)
     with ctx.services.database.read() as tx:  # all of it is loaded, and nobody waits while it is drawn
-        return json(view.subtree(ctx, tx, ledger.tree(tx), place))
+        tree = ledger.tree(tx)
+        ledger.add_path(tree, place.unmade)
+        return json(view.subtree(ctx, tx, tree, place))
 
 
 @routes.route(
@@ -53,7 +55,7 @@ def show_tree(ctx: Ctx, query: Annotated[schema.TreeQuery, Query()]) -> Response
     target="handler",
 )
 def update_node(ctx: Ctx, ident: NodeIdent, body: Annotated[schema.UpdateNode, Body()]) -> Response:
-    place = places.locate(ctx, ident)
+    place = places.made(ctx, ident)
     if body.force:
         ctx.check(place.id, place.ancestors, rule="quota:force")
     changes = {resource: limit.change() for resource, limit in body.limits.items()}
@@ -94,10 +96,9 @@ def dry_run(ctx: Ctx, body: Annotated[schema.DryRunBody, Body()]) -> Response:
         reservation=drawn,
         reclaimable=body.reclaimable,
     )
-    with ctx.services.database.quota() as books:
+    with ctx.services.database.quota() as books, ledger.shown_with(books.tree, place.unmade):
         decided = ledger.dry_run(books.tree, request, ctx.now)
-    with ctx.services.database.read() as tx:
-        return json(view.decision(ctx, tx, decided, place.id))
+        return json(view.decision(ctx, books.tree, decided, place.id))
 
 
 @routes.route(

@@ -60,7 +60,7 @@ def _limits(limits: Mapping[str, Limit] | None) -> dict[str, Any] | None:
 def subtree(ctx: Context, tx: Connection, tree: Tree, place: Place) -> dict[str, Any]:
     """The node and all below it; for those who do not manage it, the node alone."""
     view = figures.tree_view(tree, place.id)
-    kinds = {row[0]: row[1] for row in tx.execute(select(nodes.c.id, nodes.c.kind))}
+    kinds = {place.id: place.kind} | {row[0]: row[1] for row in tx.execute(select(nodes.c.id, nodes.c.kind))}
     if not places.manages(ctx, place):
         view["children"] = []
     pending = [view]
@@ -71,13 +71,13 @@ def subtree(ctx: Context, tx: Connection, tree: Tree, place: Place) -> dict[str,
     return view
 
 
-def decision(ctx: Context, tx: Connection, decided: Decision, node_id: str) -> dict[str, Any]:
+def decision(ctx: Context, tree: Tree, decided: Decision, node_id: str) -> dict[str, Any]:
     reason = decided.reason
     return {
         "outcome": decided.outcome,
         "victims": len(decided.victims),
         "deadline": None if decided.deadline is None else iso(decided.deadline),
-        "reason": None if reason is None else refusal.explained(ctx, tx, reason, node_id),
+        "reason": None if reason is None else refusal.explained(ctx, tree, reason, node_id),
     }
 
 

@@ -18,7 +18,6 @@ from jeroboam.model.quantities import CONTAINERS, MAX, MEMORY, VCPUS
 from jeroboam.quota.limits import LimitChange
 from jeroboam.quota.tree import Limit
 from jeroboam.store import ledger
-from jeroboam.store.ledger_schema import limits
 
 routes = Routes("/container/v1", "quotas")
 
@@ -60,7 +59,7 @@ def show_quota(ctx: Ctx, ident: ProjectId, query: Annotated[UsagesQuery, Query()
     "PUT", "/quotas/{ident}", rule="quota:set", answers={200: QuotaDocument}, errors=(404, 409, 413), target="handler"
 )
 def update_quota(ctx: Ctx, ident: ProjectId, body: Annotated[QuotaBody, Body()]) -> Response:
-    place = places.locate(ctx, ident)
+    place = places.made(ctx, ident)
     if body.disk is not None:
         raise Unsupported("cannot limit disk: the engine's storage does not; limit containers, cpu and memory")
     hard = {CONTAINERS: _units(body.containers), VCPUS: _units(body.cpu, 1000), MEMORY: _units(body.memory)}
@@ -79,13 +78,13 @@ def _units(amount: int | str | None, factor: int = 1) -> int | None:
 
 
 def _view(ctx: Context, place: Place, usages: bool) -> dict[str, Any]:
-    with ctx.services.database.read() as tx:
-        rows = tx.execute(limits.select().where(limits.c.node_id == place.id)).mappings().all()
-    found = {row["resource"]: (row["hard"] or 0, row["subtree"]) for row in rows}
     names = {"containers": (CONTAINERS, 1), "cpu": (VCPUS, 1000), "memory": (MEMORY, 1)}
+    with ctx.services.database.quota() as books, ledger.shown_with(books.tree, place.unmade):
+        node = books.tree.nodes[place.id]
+        found = {resource: (node.limit(resource).hard, node.subtree.get(resource, 0)) for resource, _ in names.values()}
     view: dict[str, Any] = {}
     for name, (resource, factor) in names.items():
-        hard, used = found.get(resource, (0, 0))
+        hard, used = found[resource]
         limit = hard if hard < 0 else hard // factor
         view[name] = {"limit": limit, "in_use": used / factor if factor > 1 else used} if usages else limit
     view["disk"] = {"limit": -1, "in_use": 0} if usages else -1

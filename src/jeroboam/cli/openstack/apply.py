@@ -2,7 +2,7 @@
 
 import argparse
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from typing import Any
 
 from osc_lib import exceptions
@@ -55,7 +55,7 @@ The file:
             raise exceptions.CommandError(f"cannot read {parsed_args.file}: {error}") from None
         except OSError as error:
             raise exceptions.CommandError(f"cannot read {parsed_args.file}: {error.strerror}") from None
-        _acquaint(self.client, wanted)
+        wanted = _identified(self.client, wanted)
         answer = self.client.quota.post(
             "/apply",
             {"document": wanted, "force": parsed_args.force},
@@ -66,13 +66,21 @@ The file:
         ]
 
 
-def _acquaint(client: Client, wanted: Mapping[str, Any]) -> None:
-    """Projects that nobody has used yet come into the tree when they are first asked for: so ask."""
+def _identified(client: Client, wanted: Mapping[str, Any]) -> dict[str, Any]:
+    """With the ids of projects that nobody has used yet: the server's tree has no names of them."""
     top = on_project(client, _name(wanted), lambda project: client.quota.get("/tree", root=project))
     known = {node[key] for node in _nodes(top) for key in ("id", "name")}
-    for node in _nodes(wanted):
-        if _name(node) not in known | {_name(wanted)}:
-            on_project(client, _name(node), lambda project: client.quota.get(f"/nodes/{segment(project)}"))
+    return {**_with_ids(client, wanted, known | {_name(wanted)}), "id": top["id"]}
+
+
+def _with_ids(client: Client, node: Mapping[str, Any], known: Set[str]) -> dict[str, Any]:
+    found = dict(node)
+    if _name(node) not in known:
+        shown = on_project(client, _name(node), lambda project: client.quota.get(f"/nodes/{segment(project)}"))
+        found["id"] = shown["id"]
+    if node.get("children"):
+        found["children"] = [_with_ids(client, child, known) for child in node["children"]]
+    return found
 
 
 def _name(node: Mapping[str, Any]) -> str:

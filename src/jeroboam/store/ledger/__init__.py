@@ -11,15 +11,15 @@ from jeroboam.store.ledger.nodes import (
     apply,
     below,
     down,
-    ensure_path,
-    has_path,
     has_projects,
     names,
     node,
+    plan,
     set_capacity,
     set_node,
     tree,
 )
+from jeroboam.store.ledger.paths import Path, add_path, ensure_path, has_path, shown_with
 from jeroboam.store.ledger.plain import Asked, admit_plain
 from jeroboam.store.ledger.requests import admit, dry_run, evicted, release, requeue, resize
 from jeroboam.store.ledger.reservations import (
@@ -45,9 +45,11 @@ __all__ = [
     "Difference",
     "Leaving",
     "NodeRow",
+    "Path",
     "ReclaimView",
     "ReservationView",
     "VictimView",
+    "add_path",
     "admit",
     "admit_plain",
     "ancestors",
@@ -68,6 +70,7 @@ __all__ = [
     "has_projects",
     "names",
     "node",
+    "plan",
     "prune_changes",
     "reclaims",
     "release",
@@ -81,6 +84,7 @@ __all__ = [
     "resize",
     "set_capacity",
     "set_node",
+    "shown_with",
     "tree",
     "verify",
     "version",

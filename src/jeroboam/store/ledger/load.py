@@ -69,7 +69,7 @@ CLAIM_COLUMNS = (
     claims.c.amounts,
 )
 _with_limits = nodes.outerjoin(limits, limits.c.node_id == nodes.c.id)
-_above = select(nodes.c.id, nodes.c.parent_id).where(nodes.c.id == bindparam("leaf")).cte("above", recursive=True)
+_above = select(nodes.c.id, nodes.c.parent_id).where(nodes.c.id.in_(IDS)).cte("above", recursive=True)
 _above = _above.union(select(nodes.c.id, nodes.c.parent_id).where(nodes.c.id == _above.c.parent_id))
 
 _PATH = (
@@ -93,10 +93,10 @@ _RECLAIMS = select(reclaims.c.id, reclaims.c.claim_id, reclaims.c.deadline, recl
 _VICTIMS = select(victims.c.reclaim_id, victims.c.claim_id).order_by(victims.c.reclaim_id, victims.c.position)
 
 
-def path(tx: Connection, node_id: str) -> Tree:
-    """The node and its ancestors alone, without claims: who is above whom, and how they are called."""
+def path(tx: Connection, node_ids: Sequence[str]) -> Tree:
+    """These nodes and their ancestors alone, without claims: who is above whom, and how they are called."""
     tree = Tree({})
-    add_nodes(tree, tx.execute(_PATH, {"leaf": node_id}))
+    add_nodes(tree, tx.execute(_PATH, {"ids": node_ids}))
     return tree
 
 

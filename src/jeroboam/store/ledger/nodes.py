@@ -1,4 +1,4 @@
-"""The tree's nodes: they appear when first needed, follow the engine's capacity, and are set by managers."""
+"""The tree's nodes: they follow the engine's capacity, and are set by managers."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -11,21 +11,17 @@ from jeroboam.model.errors import NotFound
 from jeroboam.model.events import Event, EventType
 from jeroboam.quota.apply import Change
 from jeroboam.quota.apply import apply as apply_document
-from jeroboam.quota.limits import LimitChange, put_limit, set_limits
+from jeroboam.quota.limits import LimitChange, set_limits
 from jeroboam.quota.policy import Policy
 from jeroboam.quota.reasons import QuotaConflict
-from jeroboam.quota.shape import add_node
-from jeroboam.quota.tree import ROOT, UNLIMITED, Limit, Node, Tree
+from jeroboam.quota.tree import ROOT, Limit, Node, Tree
 from jeroboam.store import audit, events
 from jeroboam.store.audit import Actor, Entry
-from jeroboam.store.ledger import changes, load, resident
-from jeroboam.store.ledger.changes import Touched
+from jeroboam.store.ledger import load, resident
 from jeroboam.store.ledger.load import IDS
+from jeroboam.store.ledger.paths import Path, add_path, share_the_cloud
 from jeroboam.store.ledger.tell import write
 from jeroboam.store.ledger_schema import limits, nodes
-
-DEFAULT_DOMAIN = "default"
-"""Owns the whole cloud in the embedded default: no bound of its own."""
 
 KIND = "quota_node"
 """Of events about a node's limits."""
@@ -43,7 +39,6 @@ class NodeRow:
 
 _COLUMNS = (nodes.c.id, nodes.c.parent_id, nodes.c.name, nodes.c.kind)
 _SOME = select(*_COLUMNS).where(nodes.c.id.in_(IDS))
-_RENAME = update(nodes).where(nodes.c.id == bindparam("node_id")).values(name=bindparam("new_name"))
 _above = select(nodes.c.id, nodes.c.parent_id).where(nodes.c.id == bindparam("leaf")).cte("above", recursive=True)
 _above = _above.union_all(select(nodes.c.id, nodes.c.parent_id).where(nodes.c.id == _above.c.parent_id))
 _ANCESTORS = (
@@ -66,46 +61,6 @@ _BY_CAPACITY = (
 )
 
 
-def has_path(tx: Connection, path: Sequence[tuple[str, str, str]]) -> bool:
-    """Whether `ensure_path` would change nothing."""
-    known = {row.id: row.name for row in _rows(tx, [ROOT, *(ident for ident, _, _ in path)])}
-    return ROOT in known and all(known.get(ident) == name for ident, name, _ in path)
-
-
-def ensure_path(tx: Connection, path: Sequence[tuple[str, str, str]]) -> None:
-    """Makes what is missing of a path of (id, name, kind), leaf first, up to the domain; names follow Keystone's.
-
-    A new node has its parent's child_defaults, at first nothing; the domain `default` the whole cloud.
-    """
-    known = {row.id: row for row in _rows(tx, [ROOT, *(ident for ident, _, _ in path)])}
-    renamed = [
-        {"node_id": ident, "new_name": name} for ident, name, _ in path if ident in known and known[ident].name != name
-    ]
-    if renamed:
-        tx.execute(_RENAME, renamed)
-        changes.note(tx, Touched(nodes={row["node_id"] for row in renamed}))
-    missing = [place for place in reversed(path) if place[0] not in known]
-    if not missing and ROOT in known:
-        return
-    books = resident.books(tx)
-    parents = dict(zip([ident for ident, _, _ in path], [*(ident for ident, _, _ in path[1:]), ROOT], strict=True))
-    if ROOT not in known:
-        books.tree.dirty_nodes.add(ROOT)
-    for ident, name, _ in missing:
-        add_node(books.tree, ident, name, parents[ident])
-        load.in_order([books.tree.nodes[parents[ident]]])
-    _share_the_cloud(books.tree)
-    write(tx, books, 0.0, kinds={ident: kind for ident, _, kind in missing})
-
-
-def _share_the_cloud(tree: Tree) -> None:
-    domain = tree.nodes.get(DEFAULT_DOMAIN)
-    if domain is None or domain.parent is not tree.root:
-        return
-    for resource in tree.root.limits.keys() - domain.limits.keys():
-        put_limit(tree, domain, resource, Limit(UNLIMITED, None, None))
-
-
 def set_capacity(tx: Connection, amounts: Mapping[str, int], now: float) -> None:
     """The cloud's limits are `amounts` (-1: no bound), but for those that an admin has set.
 
@@ -122,7 +77,7 @@ def set_capacity(tx: Connection, amounts: Mapping[str, int], now: float) -> None
             set_limits(books.tree, ROOT, {resource: Limit(amount)}, force=True, now=now)
         except QuotaConflict:
             continue
-    _share_the_cloud(books.tree)
+    share_the_cloud(books.tree)
     write(tx, books, now)
     tx.execute(_BY_CAPACITY, {"ids": sorted(wanted), "follows": True})
 
@@ -157,26 +112,35 @@ def set_node(
     before = settings(node)
     set_limits(books.tree, node_id, limits, weight, policy, child_defaults, force, now)
     if node_id == ROOT:
-        _share_the_cloud(books.tree)
+        share_the_cloud(books.tree)
     write(tx, books, now)
     if node_id == ROOT and limits:
         tx.execute(_BY_CAPACITY, {"ids": sorted(limits), "follows": False})
     record(tx, actor, node, before, now)
 
 
-def apply(
-    tx: Connection, actor: Actor, document: object, now: float, *, dry_run: bool = False, force: bool = False
+def plan(
+    tx: Connection, document: object, now: float, *, force: bool = False, unmade: Sequence[Path] = ()
 ) -> list[Change]:
+    """What `apply` would answer, or raise, with these paths made; nothing is written."""
+    # Those would not be taken out again exactly of what is kept in memory: the document changes it, too.
+    tree = load.whole(tx).tree if unmade else resident.books(tx).tree
+    for path in unmade:
+        add_path(tree, path)
+    return apply_document(tree, document, force, now)
+
+
+def apply(tx: Connection, actor: Actor, document: object, now: float, *, force: bool = False) -> list[Change]:
     """Sets a whole tree of limits (the document's top is the cloud), all or nothing; answers what differs. Audited.
 
-    A dry run says the same, and raises the same, but writes nothing. Raises Malformed, QuotaConflict.
+    Raises Malformed, QuotaConflict.
     """
     books = resident.books(tx)
     before = {ident: settings(node) for ident, node in books.tree.nodes.items()}
     changes = apply_document(books.tree, document, force, now)
-    if dry_run or not changes:
+    if not changes:
         return changes
-    _share_the_cloud(books.tree)
+    share_the_cloud(books.tree)
     write(tx, books, now)
     of_root = {change.resource for change in changes if change.node_id == ROOT} - {None}
     if of_root:
