@@ -234,6 +234,22 @@ def test_a_reservation_is_called_by_its_name(cloud: Cloud, org: Organisation) ->
     assert [r["until"] for r in managers[1].ask("GET", path).json()["reservations"]] == [None]
 
 
+def test_a_reservation_that_is_pending_shows_what_it_will_hold(cloud: Cloud, org: Organisation) -> None:
+    org.fill(org.team2, 12)
+    manager = cloud.user(org.team1.project_id, MANAGER)
+    path, amounts = f"{NODE}/reservations", {"containers": 6, "vcpus": 500}
+    made = manager.ask("POST", path, {"name": "night", "amounts": amounts}).json()
+    assert (made["outcome"], made["reservation"]["pending"], made["reservation"]["amounts"]) == (
+        "reclaiming",
+        True,
+        amounts,
+    )
+    for user, where in ((org.team1, path), (org.manager, f"{path}?below=true")):
+        assert user.ask("GET", where).json()["reservations"] == [made["reservation"]]
+    org.cloud.work()
+    assert manager.ask("GET", path).json()["reservations"] == [{**made["reservation"], "pending": False}]
+
+
 def test_a_resource_that_the_operator_adds_is_charged(cloud: Cloud) -> None:
     admin = cloud.admin()
     answer = admin.ask("PATCH", "/quota/v1/nodes/cloud", {"limits": {"gpu": {"hard_limit": 2}}})

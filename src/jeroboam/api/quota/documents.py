@@ -96,7 +96,9 @@ class DryRunDocument(Document):
 
 
 class ReservationDocument(Document):
-    """`amounts`: what has not been drawn. `pending`: its units are still being taken back."""
+    """`amounts`: what has not been drawn. `pending`: its units are still being taken back, and `amounts` is what
+    it will hold.
+    """
 
     id: str
     name: str

@@ -54,15 +54,15 @@ class CreateReservation(ShowOne):
             parsed_args.project,
             lambda project: api.post(f"/nodes/{segment(project)}/reservations", body),
         )
-        made = answer["reservation"]
-        shown = {**_row(made), "amounts": Amounts(parsed_args.amount)}
+        shown = _row(answer["reservation"])
         return (*COLUMNS, "outcome", "deadline"), (*shown.values(), answer["outcome"], answer["deadline"])
 
 
 class ListReservations(Lister):
     """List reservations with what has not been drawn from them yet.
 
-    From one that is pending nothing can be drawn: its units are still being taken back from others.
+    One that is pending shows what it will hold: its units are still being taken back from others, and nothing can be
+    drawn from it before.
     """
 
     EXAMPLES = """\

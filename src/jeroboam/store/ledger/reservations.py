@@ -1,5 +1,6 @@
 """Reservations: capacity that a node holds idle for itself, by name, with an end or without."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +14,7 @@ from jeroboam.quota.tree import Amounts, ClaimState
 from jeroboam.store import audit
 from jeroboam.store.audit import Actor, Entry
 from jeroboam.store.ledger import resident
+from jeroboam.store.ledger.codecs import read_amounts
 from jeroboam.store.ledger.tell import write
 from jeroboam.store.ledger_schema import claims, reservation_amounts
 from jeroboam.store.ledger_schema import reservations as table
@@ -20,7 +22,8 @@ from jeroboam.store.ledger_schema import reservations as table
 
 @dataclass(frozen=True, slots=True)
 class ReservationView:
-    """`amounts`: what has not been drawn. `pending`: its units are being taken back; nothing can be drawn before.
+    """`amounts`: what has not been drawn. `pending`: its units are being taken back; nothing can be drawn before, and
+    `amounts` is what it will hold.
 
     `name`: once in its node; its id where it was given none.
     """
@@ -34,7 +37,7 @@ class ReservationView:
 
 
 _ALL = (
-    select(table.c.id, table.c.node_id, table.c.until, table.c.name, claims.c.state)
+    select(table.c.id, table.c.node_id, table.c.until, table.c.name, claims.c.state, claims.c.amounts)
     .outerjoin(claims, claims.c.id == table.c.id)
     .order_by(table.c.id)
 )
@@ -104,7 +107,7 @@ def release_reservation(tx: Connection, actor: Actor, id: str, now: float) -> No
 def reservations(tx: Connection, node_id: str | None) -> list[ReservationView]:
     """A node's (None: all), by id."""
     rows = tx.execute(_ALL) if node_id is None else tx.execute(_OF, {"of_node": node_id})
-    return [_view(tx, *row) for row in rows.all()]
+    return [_view(tx, row) for row in rows.all()]
 
 
 def reservation(tx: Connection, id: str) -> ReservationView:
@@ -112,14 +115,14 @@ def reservation(tx: Connection, id: str) -> ReservationView:
     row = tx.execute(_ONE, {"reservation_id": id}).first()
     if row is None:
         raise NotFound(f"cannot find a reservation {id[:64]!r}; list the node's reservations")
-    return _view(tx, *row)
+    return _view(tx, row)
 
 
 def find_reservation(tx: Connection, node_id: str, ident: str) -> ReservationView | None:
     """One of the node's, by id or name; None: it has none of either."""
     named = tx.execute(_NAMED, {"of_node": node_id, "called": ident}).scalar()
     row = tx.execute(_ONE, {"reservation_id": ident if named is None else named}).first()
-    return None if row is None or row.node_id != node_id else _view(tx, *row)
+    return None if row is None or row.node_id != node_id else _view(tx, row)
 
 
 def reservation_id(tx: Connection, node_id: str, ident: str | None) -> str | None:
@@ -137,9 +140,8 @@ def due(tx: Connection, now: float) -> None:
     write(tx, books, now)
 
 
-def _view(
-    tx: Connection, ident: str, node_id: str, until: float | None, name: str | None, state: str | None
-) -> ReservationView:
-    amounts = {resource: amount for resource, amount in tx.execute(_AMOUNTS, {"reservation_id": ident})}
+def _view(tx: Connection, row: Sequence[Any]) -> ReservationView:
+    ident, node_id, until, name, state, asked = row
     pending = state in (ClaimState.WAITING.value, ClaimState.RECLAIMING.value)
-    return ReservationView(ident, node_id, amounts, until, pending, name or ident)
+    held = read_amounts(asked) if pending else dict(tx.execute(_AMOUNTS, {"reservation_id": ident}).all())
+    return ReservationView(ident, node_id, held, until, pending, name or ident)
