@@ -1,7 +1,7 @@
 """Nodes, limits and reservations in the ledger."""
 
 import pytest
-from sqlalchemy import Connection
+from sqlalchemy import Connection, event
 
 from jeroboam.model.errors import Conflict, NotFound
 from jeroboam.model.events import EventType
@@ -138,15 +138,30 @@ def test_a_document_sets_a_whole_tree_or_nothing(db: Database) -> None:
 # reservations
 
 
+def test_reservations_of_many_nodes_are_two_statements(db: Database) -> None:
+    with db.write() as tx:
+        a_cloud(tx, {f"team{n}": Limit(1) for n in range(1, 8)})
+        for n in range(1, 8):
+            ledger.reserve(tx, ADMIN, f"team{n}", f"r{n}", {"containers": 1}, None, 1.0)
+    wanted = ["team1", "team2", "team5", *(f"other{n}" for n in range(100_000))]
+    said: list[str] = []
+    with db.read() as tx:
+        event.listen(tx, "before_cursor_execute", lambda *given: said.append(given[2]))
+        assert [r.id for r in ledger.reservations(tx, wanted)] == ["r1", "r2", "r5"]
+        assert all(r.amounts == {"containers": 1} for r in ledger.reservations(tx, wanted[:3]))
+    assert len(said) == 4
+    assert all(" IN " in statement for statement in said)
+
+
 def test_a_reservation_is_held_drawn_from_and_ends(db: Database) -> None:
     with db.write() as tx:
         a_cloud(tx)
         assert ledger.reserve(tx, ADMIN, "team1", "r1", {"containers": 3}, 50.0, 1.0).outcome == "admitted"
         assert ledger.reserve(tx, ADMIN, "team1", "r1", {"containers": 3}, 50.0, 1.0).outcome == "admitted"
-        assert ledger.reservations(tx, "team1") == [
+        assert ledger.reservations(tx, ["team1"]) == [
             ledger.ReservationView("r1", "team1", {"containers": 3}, 50.0, False, "r1")
         ]
-        assert ledger.reservations(tx, "team2") == []
+        assert ledger.reservations(tx, ["team2", "org"]) == []
         drawn, decision = ask(tx, "team1", 2, reservation="r1")
         assert decision.outcome == "admitted"
         assert ask(tx, "team1", 2, reservation="r1")[1].outcome == "refused"

@@ -34,10 +34,9 @@ ReservationIdent = Annotated[str, Path(description="Id, or its name in the node"
 def list_reservations(ctx: Ctx, ident: NodeIdent, query: Annotated[schema.BelowQuery, Query()]) -> Response:
     place = places.locate(ctx, ident)
     with ctx.services.database.read() as tx:
-        whose = set(places.whose(ctx, tx, query.below, place))
-        found = ledger.reservations(tx, None if query.below else place.id)
-        names = ledger.names(tx, {r.node_id for r in found} & whose)
-    return json({"reservations": [_shown(r, names[r.node_id]) for r in found if r.node_id in whose]})
+        found = ledger.reservations(tx, places.whose(ctx, tx, query.below, place))
+        names = ledger.names(tx, {r.node_id for r in found})
+    return json({"reservations": [_shown(r, names[r.node_id]) for r in found]})
 
 
 @routes.route(

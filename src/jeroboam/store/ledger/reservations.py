@@ -1,10 +1,11 @@
 """Reservations: capacity that a node holds idle for itself, by name, with an end or without."""
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, select
+from sqlalchemy import Connection, Select, bindparam, select
 
 from jeroboam.model.errors import Conflict, NotFound
 from jeroboam.quota import reserving
@@ -12,6 +13,7 @@ from jeroboam.quota.decision import Decision
 from jeroboam.quota.settling import settle
 from jeroboam.quota.tree import Amounts, ClaimState
 from jeroboam.store import audit
+from jeroboam.store.among import among
 from jeroboam.store.audit import Actor, Entry
 from jeroboam.store.ledger import resident
 from jeroboam.store.ledger.codecs import read_amounts
@@ -41,12 +43,9 @@ _ALL = (
     .outerjoin(claims, claims.c.id == table.c.id)
     .order_by(table.c.id)
 )
-_OF = _ALL.where(table.c.node_id == bindparam("of_node"))
 _NAMED = select(table.c.id).where(table.c.node_id == bindparam("of_node"), table.c.name == bindparam("called"))
 _ONE = _ALL.where(table.c.id == bindparam("reservation_id"))
-_AMOUNTS = select(reservation_amounts.c.resource, reservation_amounts.c.amount).where(
-    reservation_amounts.c.reservation_id == bindparam("reservation_id")
-)
+_AMOUNTS = select(reservation_amounts.c.reservation_id, reservation_amounts.c.resource, reservation_amounts.c.amount)
 _OVER = select(table.c.id).where(table.c.until <= bindparam("now")).limit(1)
 
 
@@ -104,25 +103,23 @@ def release_reservation(tx: Connection, actor: Actor, id: str, now: float) -> No
     audit.append(tx, Entry(actor, before.node_id, "release_reservation", was, {}, now))
 
 
-def reservations(tx: Connection, node_id: str | None) -> list[ReservationView]:
-    """A node's (None: all), by id."""
-    rows = tx.execute(_ALL) if node_id is None else tx.execute(_OF, {"of_node": node_id})
-    return [_view(tx, row) for row in rows.all()]
+def reservations(tx: Connection, node_ids: Collection[str] | None) -> list[ReservationView]:
+    """Those of these nodes (None: all), by id."""
+    return _views(tx, _ALL if node_ids is None else _ALL.where(among(table.c.node_id, node_ids)))
 
 
 def reservation(tx: Connection, id: str) -> ReservationView:
     """Raises NotFound."""
-    row = tx.execute(_ONE, {"reservation_id": id}).first()
-    if row is None:
-        raise NotFound(f"cannot find a reservation {id[:64]!r}; list the node's reservations")
-    return _view(tx, row)
+    for found in _views(tx, _ONE, {"reservation_id": id}):
+        return found
+    raise NotFound(f"cannot find a reservation {id[:64]!r}; list the node's reservations")
 
 
 def find_reservation(tx: Connection, node_id: str, ident: str) -> ReservationView | None:
     """One of the node's, by id or name; None: it has none of either."""
     named = tx.execute(_NAMED, {"of_node": node_id, "called": ident}).scalar()
-    row = tx.execute(_ONE, {"reservation_id": ident if named is None else named}).first()
-    return None if row is None or row.node_id != node_id else _view(tx, row)
+    found = _views(tx, _ONE, {"reservation_id": ident if named is None else named})
+    return found[0] if found and found[0].node_id == node_id else None
 
 
 def reservation_id(tx: Connection, node_id: str, ident: str | None) -> str | None:
@@ -140,8 +137,18 @@ def due(tx: Connection, now: float) -> None:
     write(tx, books, now)
 
 
-def _view(tx: Connection, row: Sequence[Any]) -> ReservationView:
+def _views(
+    tx: Connection, query: Select[*tuple[Any, ...]], values: Mapping[str, Any] | None = None
+) -> list[ReservationView]:
+    rows = tx.execute(query, values or {}).all()
+    held: dict[str, dict[str, int]] = defaultdict(dict)
+    wanted = among(reservation_amounts.c.reservation_id, [row[0] for row in rows])
+    for ident, resource, amount in tx.execute(_AMOUNTS.where(wanted)) if rows else ():
+        held[ident][resource] = amount
+    return [_view(row, held[row[0]]) for row in rows]
+
+
+def _view(row: Sequence[Any], held: dict[str, int]) -> ReservationView:
     ident, node_id, until, name, state, asked = row
     pending = state in (ClaimState.WAITING.value, ClaimState.RECLAIMING.value)
-    held = read_amounts(asked) if pending else dict(tx.execute(_AMOUNTS, {"reservation_id": ident}).all())
-    return ReservationView(ident, node_id, held, until, pending, name or ident)
+    return ReservationView(ident, node_id, read_amounts(asked) if pending else held, until, pending, name or ident)
