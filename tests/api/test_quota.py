@@ -244,6 +244,13 @@ def test_a_reservation_that_is_pending_shows_what_it_will_hold(cloud: Cloud, org
         True,
         amounts,
     )
+    for user, name, query in (
+        (org.team1, "night", ""),
+        (org.manager, "night", "?below=true"),
+        (org.team2, None, ""),
+    ):
+        reclaims = user.ask("GET", f"/quota/v1/reclaims{query}").json()["reclaims"]
+        assert [(r["object"], r["reservation_name"]) for r in reclaims] == [(None, name)]
     for user, where in ((org.team1, path), (org.manager, f"{path}?below=true")):
         assert user.ask("GET", where).json()["reservations"] == [made["reservation"]]
     org.cloud.work()

@@ -50,6 +50,18 @@ def test_the_manager_sees_who_gets_what_from_whom(cloud: Cloud) -> None:
     ]
 
 
+def test_a_reservation_that_waits_is_named_and_shows_what_it_will_hold(cloud: Cloud) -> None:
+    line = "quota reservation create night --amount containers=2 --project claims-a -f json"
+    made = cloud.openstack(line, cloud="claims").json()
+    assert (made["outcome"], made["amounts"]) == ("reclaiming", {"containers": 2})
+    listed = cloud.openstack("quota reservation list claims-a", cloud="claims").table()
+    assert [cell.strip() for cell in listed[0][:5]] == ["night", "claims-a", "containers=2", "", "True"]
+    rows = cloud.openstack("quota reclaim list claims --below -f json", cloud="claims").json()
+    assert {row["for"] for row in rows} == {"owner", "night"}
+    assert {row["for"] for row in cloud.openstack("quota reclaim list -f json", cloud="claims-b").json()} == {None}
+    assert cloud.openstack("quota reservation delete night --project claims-a", cloud="claims").status == 0
+
+
 def test_the_tree_shows_who_borrows_from_whom(cloud: Cloud) -> None:
     rows = cloud.openstack("quota tree show --resource containers -f json", cloud="claims").json()["children"]
     assert [(row["name"], row["borrowed"], row["lent"]) for row in rows] == [

@@ -36,6 +36,7 @@ def reclaim(view: ReclaimView, names: Names) -> dict[str, Any]:
         "amounts": view.amounts,
         "deadline": iso(view.deadline),
         "rule": view.rule,
+        "reservation_name": view.reservation_name if view.node_id in names.known else None,
         "victims": [_victim(victim, names) for victim in view.victims],
     }
 

@@ -154,6 +154,8 @@ class VictimDocument(Document):
 
 
 class ReclaimDocument(Document):
+    """`reservation_name`: of the reservation that it is for, which has no object."""
+
     id: str
     node: str | None
     node_name: str
@@ -162,6 +164,7 @@ class ReclaimDocument(Document):
     amounts: Amounts
     deadline: str
     rule: str
+    reservation_name: str | None
     victims: list[VictimDocument]
 
 

@@ -79,7 +79,8 @@ _CLAIM_LONG = (
 class ListReclaims(_OfProject):
     """List reclaims in progress: who gets what, from whom, until when.
 
-    One line for each container that has to leave. Other projects than those that you manage have no name here.
+    One line for each container that has to leave, and for whom: a container or a reservation. Other projects than
+    those that you manage have no name here.
     """
 
     EXAMPLES = """\
@@ -104,7 +105,7 @@ def _victims(reclaims: Iterable[Mapping[str, Any]]) -> Iterable[dict[str, Any]]:
                 "id": item["id"],
                 "project": item["node_name"],
                 "gets": Amounts(item["amounts"]),
-                "for": item["object_name"],
+                "for": item["object_name"] or item["reservation_name"],
                 "from_project": victim["node_name"],
                 "from_container": victim["object_name"],
                 "gives": Amounts(victim["amounts"]),

@@ -50,7 +50,10 @@ class ClaimView:
 
 @dataclass(frozen=True, slots=True)
 class ReclaimView:
-    """Who gets what from whom, by which rule and until when. `victims` are those that have not left yet."""
+    """Who gets what from whom, by which rule and until when. `victims` are those that have not left yet.
+
+    `reservation_name`: of the reservation that it is for, which has no object.
+    """
 
     id: str
     claim_id: str
@@ -60,6 +63,7 @@ class ReclaimView:
     rule: str
     amounts: dict[str, int]
     victims: tuple["VictimView", ...]
+    reservation_name: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +74,7 @@ class VictimView:
     amounts: dict[str, int]
 
 
+_NAME = func.coalesce(reservations.c.name, reservations.c.id)
 _takers = claims.alias("takers")
 _CLAIMS = (
     select(
@@ -88,7 +93,7 @@ _CLAIMS = (
         reclaims.c.deadline,
         _takers.c.node_id,
         _takers.c.object_id,
-        func.coalesce(reservations.c.name, reservations.c.id),
+        _NAME,
     )
     .outerjoin(reservations, reservations.c.id == claims.c.reservation_id)
     .outerjoin(reclaims, reclaims.c.id == claims.c.leaving)
@@ -97,15 +102,20 @@ _CLAIMS = (
 )
 _IDS: BindParameter[Any] = bindparam("ids", expanding=True)
 _BY_ID = _CLAIMS.where(claims.c.id.in_(_IDS))
-_RECLAIMS = select(
-    reclaims.c.id,
-    reclaims.c.claim_id,
-    claims.c.node_id,
-    claims.c.object_id,
-    reclaims.c.deadline,
-    reclaims.c.rule,
-    claims.c.amounts,
-).join(claims, claims.c.id == reclaims.c.claim_id)
+_RECLAIMS = (
+    select(
+        reclaims.c.id,
+        reclaims.c.claim_id,
+        claims.c.node_id,
+        claims.c.object_id,
+        reclaims.c.deadline,
+        reclaims.c.rule,
+        claims.c.amounts,
+        _NAME,
+    )
+    .join(claims, claims.c.id == reclaims.c.claim_id)
+    .outerjoin(reservations, reservations.c.id == claims.c.reservation_id)
+)
 _RECLAIMS_OF = _RECLAIMS.where(reclaims.c.claim_id.in_(_IDS))
 _VICTIMS = (
     select(victims.c.reclaim_id, victims.c.claim_id, claims.c.node_id, claims.c.object_id, claims.c.amounts)
@@ -184,5 +194,6 @@ def _reclaims(tx: Connection, query: Select[*tuple[Any, ...]], values: dict[str,
 
 
 def _reclaim(row: Sequence[Any], leaving: list[VictimView]) -> ReclaimView:
-    ident, claim_id, node_id, object_id, deadline, rule, amounts = row
-    return ReclaimView(ident, claim_id, node_id, object_id, deadline, rule, read_amounts(amounts), tuple(leaving))
+    ident, claim_id, node_id, object_id, deadline, rule, amounts, name = row
+    gets = read_amounts(amounts)
+    return ReclaimView(ident, claim_id, node_id, object_id, deadline, rule, gets, tuple(leaving), name)
