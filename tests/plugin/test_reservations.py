@@ -26,6 +26,7 @@ def test_a_reservation_from_creation_to_end(cloud: Cloud) -> None:
         assert check.json()["outcome"] == "admitted"
     cloud.run("drawn", "reserving-a", reservation="night")
     table = cloud.openstack("quota reservation list reserving-a", cloud="reserving").table()
+    assert cloud.openstack("quota reservation list --project reserving-a", cloud="reserving").table() == table
     assert [cell.strip() for cell in table[0][:3]] == ["night", "reserving-a", "containers=1, memory=16 MiB, vcpus=0.1"]
 
     extended = cloud.openstack("quota reservation extend night --no-end --project reserving-a", cloud="reserving")
@@ -71,6 +72,7 @@ def test_a_reservation_from_creation_to_end(cloud: Cloud) -> None:
         ("quota reservation create x --amount containers=1 --until 2001-01-01", "reserving", 1, "that is past"),
         ("quota reservation create x", "reserving", 2, "--amount"),
         ("quota reservation create x --amount containers=0", "reserving", 1, "cannot reserve nothing: give 1 or more"),
+        ("quota reservation list reserving-a --project reserving-b", "reserving", 2, "not allowed with argument"),
         ("quota reservation extend x --until 1h", "reserving", 1, "cannot find reservation 'x'"),
         ("quota reservation delete x y", "reserving", 1, "cannot release 2 of 2 reservations"),
     ],

@@ -67,19 +67,22 @@ class ListReservations(Lister):
 
     EXAMPLES = """\
   openstack quota reservation list
-  openstack quota reservation list team1
-  openstack quota reservation list org --below
+  openstack quota reservation list --project team1
+  openstack quota reservation list --project org --below
 """
 
     def options(self, parser: argparse.ArgumentParser) -> None:
-        parser.add_argument("project", metavar="PROJECT", nargs="?", help=PROJECT)
+        # As all commands about reservations have it, and as all other lists do.
+        named = parser.add_mutually_exclusive_group()
+        named.add_argument("--project", metavar="PROJECT", dest="of", help="The same as PROJECT")
+        named.add_argument("project", metavar="PROJECT", nargs="?", help=PROJECT)
         parser.add_argument("--below", action="store_true", help="Those of the projects below it too (managers)")
 
     def take_action(self, parsed_args: argparse.Namespace) -> Rows:
         api, below = self.client.quota, parsed_args.below or None
         answer = on_project(
             self.client,
-            parsed_args.project,
+            parsed_args.of or parsed_args.project,
             lambda project: api.get(f"/nodes/{segment(project)}/reservations", below=below),
         )
         return rows(COLUMNS, [_row(item) for item in answer["reservations"]])
