@@ -74,10 +74,22 @@ def test_a_reservation_from_creation_to_end(cloud: Cloud) -> None:
         ("quota reservation create x --amount containers=0", "reserving", 1, "cannot reserve nothing: give 1 or more"),
         ("quota reservation list reserving-a --project reserving-b", "reserving", 2, "not allowed with argument"),
         ("quota reservation extend x --until 1h", "reserving", 1, "cannot find reservation 'x'"),
-        ("quota reservation delete x y", "reserving", 1, "cannot release 2 of 2 reservations"),
+        ("quota reservation delete x y", "reserving", 1, "cannot release 2 of 2 reservations: see above"),
     ],
 )
 def test_refusals(cloud: Cloud, line: str, cloud_name: str, status: int, sentence: str) -> None:
     refused = cloud.openstack(line, cloud=cloud_name)
     assert (refused.status, refused.out) == (status, "")
     assert sentence in refused.err
+
+
+def test_one_that_is_not_there_is_told_once(cloud: Cloud) -> None:
+    refused = cloud.openstack("quota reservation delete nope", cloud="reserving")
+    assert (refused.status, len(refused.err.splitlines())) == (1, 1)
+    assert "cannot find reservation 'nope' of reserving" in refused.err
+    several = cloud.openstack("quota reservation delete nope none", cloud="reserving").err.splitlines()
+    assert [line.partition(" of reserving")[0] for line in several[:2]] == [
+        "cannot find reservation 'nope'",
+        "cannot find reservation 'none'",
+    ]
+    assert several[2:] == ["cannot release 2 of 2 reservations: see above"]

@@ -2,7 +2,7 @@
 
 import argparse
 import textwrap
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from cliff.columns import FormattableColumn
@@ -66,6 +66,24 @@ class Lister(Common, command.Lister):
 
 class ShowOne(Common, command.ShowOne):
     """One thing."""
+
+
+def each(app: Any, items: Sequence[str], act: Callable[[str], object], verb: str, things: str) -> None:
+    """Acts on all, whatever becomes of each; of several that fail each is told, and in the end how many.
+
+    Raises CommandError.
+    """
+    failed = 0
+    for item in items:
+        try:
+            act(item)
+        except exceptions.CommandError as error:
+            if len(items) == 1:
+                raise
+            failed += 1
+            app.log.error(str(error))
+    if failed:
+        raise exceptions.CommandError(f"cannot {verb} {failed} of {len(items)} {things}: see above")
 
 
 Rows = tuple[Sequence[str], Iterable[Sequence[Any]]]

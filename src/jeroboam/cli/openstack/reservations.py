@@ -2,15 +2,13 @@
 
 import argparse
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from osc_lib import exceptions
-
 from jeroboam.cli.openstack import times
 from jeroboam.cli.openstack.amounts import AMOUNTS, Amounts, Gather
-from jeroboam.cli.openstack.base import Command, Lister, Rows, ShowOne, rows
+from jeroboam.cli.openstack.base import Command, Lister, Rows, ShowOne, each, rows
 from jeroboam.cli.openstack.client import segment
 from jeroboam.cli.openstack.projects import PROJECT, on_project
 
@@ -124,21 +122,16 @@ class DeleteReservation(Command):
         parser.add_argument("--project", metavar="PROJECT", help=PROJECT)
 
     def take_action(self, parsed_args: argparse.Namespace) -> None:
-        api, failed = self.client.quota, 0
+        api = self.client.quota
 
-        def release(ident: str) -> Callable[[str], None]:
-            return lambda project: api.delete(f"/nodes/{segment(project)}/reservations/{segment(ident)}")
-
-        for ident in parsed_args.reservations:
-            try:
-                on_project(self.client, parsed_args.project, release(ident))
-            except exceptions.CommandError as error:
-                failed += 1
-                self.app.log.error(str(error))
-        if failed:
-            raise exceptions.CommandError(
-                f"cannot release {failed} of {len(parsed_args.reservations)} reservations: see above"
+        def release(ident: str) -> None:
+            on_project(
+                self.client,
+                parsed_args.project,
+                lambda project: api.delete(f"/nodes/{segment(project)}/reservations/{segment(ident)}"),
             )
+
+        each(self.app, parsed_args.reservations, release, "release", "reservations")
 
 
 def moment(text: str) -> str:

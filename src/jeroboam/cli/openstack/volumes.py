@@ -2,9 +2,7 @@
 
 import argparse
 
-from osc_lib import exceptions
-
-from jeroboam.cli.openstack.base import Command, Lister, Rows, rows
+from jeroboam.cli.openstack.base import Command, Lister, Rows, each, rows
 from jeroboam.cli.openstack.client import segment
 
 
@@ -45,12 +43,11 @@ class DeleteVolume(Command):
         parser.add_argument("volumes", metavar="VOLUME", nargs="+", help="Volumes to delete (name or id)")
 
     def take_action(self, parsed_args: argparse.Namespace) -> None:
-        failed = 0
-        for volume in parsed_args.volumes:
-            try:
-                self.client.containers.delete(f"/volumes/{segment(volume)}")
-            except exceptions.CommandError as error:
-                failed += 1
-                self.app.log.error(str(error))
-        if failed:
-            raise exceptions.CommandError(f"cannot delete {failed} of {len(parsed_args.volumes)} volumes: see above")
+        api = self.client.containers
+        each(
+            self.app,
+            parsed_args.volumes,
+            lambda volume: api.delete(f"/volumes/{segment(volume)}"),
+            "delete",
+            "volumes",
+        )
