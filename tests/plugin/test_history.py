@@ -96,16 +96,23 @@ def test_hours_and_csv(cloud: Cloud, begin: float) -> None:
 
 
 def test_nothing_is_said_to_be_nothing(cloud: Cloud, begin: float) -> None:
-    shown = cloud.openstack(f"quota history show --resource gpus {window(begin)}", cloud="past-a")
+    shown = cloud.openstack(f"quota history show --resource memory {window(begin)}", cloud="past-a")
     assert (shown.status, shown.table()) == (0, [])
     assert "Nothing was used, borrowed, lent or waited for" in shown.out
-    assert cloud.openstack("quota history show --resource gpus -f json", cloud="past-a").json() == []
+    assert cloud.openstack("quota history show --resource memory -f json", cloud="past-a").json() == []
 
 
 @pytest.mark.parametrize(
     ("line", "name", "status", "sentence"),
     [
         ("--since soon", "past-a", 2, "cannot read 'soon' as a time: write 30m, 2h, 7d, or 2026-11-23T18:00:00Z"),
+        (
+            "--resource gpus",
+            "past-a",
+            1,
+            "cannot show 'gpus': nobody here has any of that; there are containers, memory",
+        ),
+        ("--resource gpus -f json", "past-a", 1, "there are containers, memory, vcpus"),
         ("--depth x", "past-a", 2, "cannot read 'x' as a number of levels"),
         ("--step day", "past-a", 2, "--step"),
         ("--since 900d", "past-a", 1, "hours are kept for 92 days"),

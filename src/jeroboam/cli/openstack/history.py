@@ -11,7 +11,7 @@ from jeroboam.cli.openstack.base import Lister, Rows
 from jeroboam.cli.openstack.client import Api, segment
 from jeroboam.cli.openstack.projects import PROJECT, on_project
 from jeroboam.cli.openstack.times import past
-from jeroboam.cli.openstack.tree import levels
+from jeroboam.cli.openstack.tree import check_known, levels
 
 WORDS = ("used", "borrowed", "lent", "waited")
 PEOPLE = ("project", "resource", "figure", "least", "most", "last", "chart")
@@ -57,11 +57,18 @@ class ShowHistory(Lister):
         answer = on_project(
             self.client, parsed_args.project, lambda project: whole(api, f"/nodes/{segment(project)}/history", wanted)
         )
+        if parsed_args.resource is not None and not answer["series"]:
+            self._check_known(parsed_args)
         times = moments(answer)
         if parsed_args.formatter != "table":
             return PROGRAMS, list(_points(answer, times))
         self.legend = _legend(answer, times)
         return PEOPLE, list(_lines(answer, times, chart.ramp()))
+
+    def _check_known(self, parsed_args: argparse.Namespace) -> None:
+        api = self.client.quota
+        node = on_project(self.client, parsed_args.project, lambda project: api.get(f"/nodes/{segment(project)}"))
+        check_known([node], parsed_args.resource)
 
     def produce_output(self, parsed_args: argparse.Namespace, column_names: Any, data: Any) -> int:
         status = int(super().produce_output(parsed_args, column_names, data))

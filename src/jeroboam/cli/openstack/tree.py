@@ -38,7 +38,7 @@ class ShowTree(Lister):
         client = self.client
         root = on_project(client, parsed_args.project, lambda project: client.quota.get("/tree", root=project))
         root = pruned(root, parsed_args.depth)
-        _check_known(root, parsed_args.resource)
+        check_known([node for node, _, _ in draw(root, style())], parsed_args.resource)
         self.document = only(root, parsed_args.resource)
         nodes = list(draw(self.document, style()))
         columns = figures.words([node for node, _, _ in nodes], figures.everything(parsed_args))
@@ -70,8 +70,9 @@ def levels(text: str) -> int:
     return int(text)
 
 
-def _check_known(root: Mapping[str, Any], resource: str | None) -> None:
-    known = {known for node, _, _ in draw(root, style()) for known in figures.resources(node)}
+def check_known(nodes: Iterable[Mapping[str, Any]], resource: str | None) -> None:
+    """Raises CommandError where none of the nodes has a figure for it."""
+    known = {known for node in nodes for known in figures.resources(node)}
     if resource is not None and resource not in known:
         there = ", ".join(sorted(known)) or "none"
         raise exceptions.CommandError(f"cannot show {resource[:63]!r}: nobody here has any of that; there are {there}")
