@@ -64,6 +64,9 @@ def test_it_is_applied_and_exported_as_it_was_written(cloud: Cloud, file: Path) 
     assert (b["hard_limit"]["containers"], b["weight"]) == (4, "1/2")
     again = cloud.openstack("quota tree apply -f json", str(file), cloud="apply").json()
     assert again == []
+    for line in ("quota tree apply", "quota tree apply --dry-run"):
+        told = cloud.openstack(line, str(file), cloud="apply")
+        assert (told.status, told.out) == (0, "Nothing differs: all of it is as the file says.\n")
 
 
 def test_a_project_that_nobody_has_used_is_named_as_any_other(cloud: Cloud, tmp_path: Path) -> None:

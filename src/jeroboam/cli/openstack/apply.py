@@ -65,6 +65,12 @@ The file:
             (item["node_name"], Difference(item["before"], item["after"])) for item in answer["changes"]
         ]
 
+    def produce_output(self, parsed_args: argparse.Namespace, column_names: Any, data: Any) -> int:
+        if parsed_args.formatter == "table" and not data:
+            print("Nothing differs: all of it is as the file says.", file=self.app.stdout)
+            return 0
+        return int(super().produce_output(parsed_args, column_names, data))
+
 
 def _identified(client: Client, wanted: Mapping[str, Any]) -> dict[str, Any]:
     """With the ids of projects that nobody has used yet: the server's tree has no names of them."""
