@@ -20,6 +20,13 @@ def test_what_fits(cloud: Cloud) -> None:
     assert said["amounts"] == {"containers": 6, "vcpus": 500, "memory": 64}
 
 
+def test_what_there_is_no_reason_for_has_none(cloud: Cloud) -> None:
+    line = "quota check --containers 1 -c reason -c deadline"
+    assert cloud.openstack(f"{line} -f value", cloud="check-a").out == "\n\n"
+    assert {row[1].strip() for row in cloud.openstack(line, cloud="check-a").table()} == {""}
+    assert cloud.openstack(f"{line} -f json", cloud="check-a").json() == {"reason": None, "deadline": None}
+
+
 def test_what_others_have_to_give_back(cloud: Cloud) -> None:
     answer = cloud.openstack("quota check --containers 8", cloud="check-a")
     assert answer.status == 0

@@ -39,6 +39,10 @@ def test_a_reservation_from_creation_to_end(cloud: Cloud) -> None:
     assert extended.status == 0, extended.err
     assert cloud.openstack("quota reservation list -f json", cloud="reserving-a").json()[0]["until"] is not None
 
+    endless = "quota reservation create endless --project reserving-b --amount containers=1 -c until -c deadline"
+    assert cloud.openstack(f"{endless} -f value", cloud="reserving").out == "\n\n"
+    assert cloud.openstack("quota reservation delete endless --project reserving-b", cloud="reserving").status == 0
+
     twin = "quota reservation create night --project reserving-b --amount containers=1 -f value -c name"
     assert cloud.openstack(twin, cloud="reserving").out == "night\n"
     again = cloud.openstack(twin, cloud="reserving")

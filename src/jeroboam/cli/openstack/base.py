@@ -105,6 +105,11 @@ class Blank(FormattableColumn[None]):
         return ""
 
 
+def present(value: Any, parsed_args: argparse.Namespace) -> Any:
+    """Of one thing: what is null is so for who reads JSON or YAML, and an empty text for people and shells."""
+    return "" if value is None and parsed_args.formatter not in ("json", "yaml") else value
+
+
 class Prose(FormattableColumn[Any]):
     """Sentences in a cell, broken into lines in a table."""
 

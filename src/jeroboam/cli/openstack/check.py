@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from jeroboam.cli.openstack.amounts import AMOUNTS, Amounts, Gather, parse, whole
-from jeroboam.cli.openstack.base import Misused, Prose, Rows, ShowOne
+from jeroboam.cli.openstack.base import Misused, Prose, Rows, ShowOne, present
 from jeroboam.cli.openstack.projects import PROJECT, on_project
 from jeroboam.model.errors import Malformed
 
@@ -68,8 +68,8 @@ class Check(ShowOne):
             "meaning": _MEANING.get(answer["outcome"], ""),
             "amounts": Amounts(amounts),
             "displaces": answer["victims"],
-            "deadline": answer["deadline"],
-            "reason": Prose(reason.get("sentence")),
+            "deadline": present(answer["deadline"], parsed_args),
+            "reason": Prose(present(reason.get("sentence"), parsed_args)),
         }
         if parsed_args.formatter in ("json", "yaml"):
             shown["details"] = answer["reason"]

@@ -8,7 +8,7 @@ from typing import Any
 
 from jeroboam.cli.openstack import times
 from jeroboam.cli.openstack.amounts import AMOUNTS, Amounts, Gather
-from jeroboam.cli.openstack.base import Command, Lister, Rows, ShowOne, each, rows
+from jeroboam.cli.openstack.base import Command, Lister, Rows, ShowOne, each, present, rows
 from jeroboam.cli.openstack.client import segment
 from jeroboam.cli.openstack.projects import PROJECT, on_project
 
@@ -52,8 +52,8 @@ class CreateReservation(ShowOne):
             parsed_args.project,
             lambda project: api.post(f"/nodes/{segment(project)}/reservations", body),
         )
-        shown = _row(answer["reservation"])
-        return (*COLUMNS, "outcome", "deadline"), (*shown.values(), answer["outcome"], answer["deadline"])
+        shown = {**_row(answer["reservation"]), "outcome": answer["outcome"], "deadline": answer["deadline"]}
+        return tuple(shown), tuple(present(value, parsed_args) for value in shown.values())
 
 
 class ListReservations(Lister):
