@@ -205,7 +205,8 @@ class ChangesDocument(Document):
 
 
 class PointDocument(Document):
-    """Holds until the next point. Means, weighted by time, and the greatest; in minutes both are the figure itself.
+    """Holds until the next point. By hour means, weighted by time, and the greatest at any minute of the hour; by
+    minute both are the figure itself. The least of an hour is not kept.
 
     `used` and `waited` are those of the node and everything below it.
     """

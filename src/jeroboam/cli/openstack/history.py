@@ -29,8 +29,11 @@ class ShowHistory(Lister):
     projects below too. All lines of a resource have one scale: the highest block is the most of any of them. There
     are minutes for a day and hours for 92 days; an hour is drawn as the most in it.
 
+    `most` is the greatest at any minute. By minute `least` and `last` are figures too; by hour they are means: the
+    least mean of an hour, and the mean of the last hour (rounded here).
+
     With -f json, yaml, csv or value there is one row for each minute or hour, in base units (vcpus in thousandths,
-    memory in MiB): the mean of that time, and the most (used_max, ...).
+    memory in MiB): the mean of that time, which by minute is the figure itself, and the most (used_max, ...).
     """
 
     EXAMPLES = """\
