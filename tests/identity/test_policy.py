@@ -106,6 +106,17 @@ def test_limits_of_a_domain_and_of_the_cloud_are_the_systems_admins(policy: Poli
         assert allowed == {"system admin", "cloud admin"}
 
 
+def test_whom_to_ask_is_somebody_else(policy: Policy) -> None:
+    """A reader of the project is not sent to a reader of the project."""
+    target = {"project_id": "-", "ancestors": ["own", "org"]}
+    with pytest.raises(Forbidden) as refused:
+        policy.check(CALLERS["reader"], "quota:get", target, below=True)
+    assert str(refused.value).startswith("cannot look below that project: the policy's rule 'quota:get'")
+    assert str(refused.value).endswith(
+        "ask a manager of that project or of one above it or a reader of the whole system"
+    )
+
+
 def test_what_is_absent_matches_nothing(policy: Policy) -> None:
     targets: list[dict[str, Any]] = [{}, {"project_id": None}, {"project_id": None, "ancestors": []}]
     for target in targets:

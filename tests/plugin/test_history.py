@@ -117,7 +117,7 @@ def test_nothing_is_said_to_be_nothing(cloud: Cloud, begin: float) -> None:
         ("--step day", "past-a", 2, "--step"),
         ("--since 900d", "past-a", 1, "hours are kept for 92 days"),
         ("--since 2h --until 3h", "past-a", 1, "it ends before it begins"),
-        ("--depth 1", "past-a", 1, "does not allow it"),
+        ("--depth 1", "past-a", 1, "cannot look below that project"),
         ("past-b", "past-a", 1, "cannot find a project 'past-b'"),
     ],
 )

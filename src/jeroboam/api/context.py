@@ -40,6 +40,11 @@ class Context:
         """Raises Forbidden unless the route's rule (or `rule`) allows it on what this project owns."""
         self.services.policy.check(self.caller, rule or self.rule, target(project_id, ancestors))
 
+    def check_below(self, project_id: str | None, ancestors: Sequence[str]) -> None:
+        """The same on all that is below this project: its own readers' rights are not enough."""
+        above = (*(() if project_id is None else (project_id,)), *ancestors)
+        self.services.policy.check(self.caller, self.rule, target("-", above), below=True)
+
     def listed(self, all_projects: bool) -> str | None:
         """Whose things a list shows: the token's project's, or everybody's (None) where the rule for that allows it.
 

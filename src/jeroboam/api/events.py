@@ -104,9 +104,11 @@ def projects_of(ctx: Context, wanted: Wanted) -> Collection[str] | None:
         return None if project_id is None else [project_id]
     with ctx.services.database.read() as tx:
         nodes = ledger.below(tx, scope or "")
-        # The rule is asked about a node below: those above it may, its own members' rights are not enough.
-        node = next((node for node in nodes if node != scope), scope)
-        ctx.check(node, ledger.ancestors(tx, node) if node is not None else ())
+        above = () if scope is None else ledger.ancestors(tx, scope)
+        if nodes in ([], [scope]):
+            ctx.check(scope, above)
+        else:
+            ctx.check_below(scope, above)
     return nodes
 
 

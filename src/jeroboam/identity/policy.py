@@ -11,7 +11,7 @@ import structlog
 from oslo_config import cfg
 from oslo_policy import policy
 
-from jeroboam.identity.rules import BASE, RULES, WHO
+from jeroboam.identity.rules import BASE, RULES, WHO, WHO_BELOW
 from jeroboam.identity.tokens import Caller
 from jeroboam.model.errors import Forbidden
 
@@ -62,13 +62,14 @@ class Policy:
             self._reload_if_changed()
         return self._rules.allow(caller, rule, target or {})
 
-    def check(self, caller: Caller, rule: str, target: Mapping[str, Any] | None = None) -> None:
-        """Raises Forbidden unless `rule` allows it."""
+    def check(self, caller: Caller, rule: str, target: Mapping[str, Any] | None = None, *, below: bool = False) -> None:
+        """Raises Forbidden unless `rule` allows it. `below`: it is about all that is below what the caller named."""
         if not self.allows(caller, rule, target):
             what = RULES[rule][1].rstrip(".") if rule in RULES else rule
+            asked, who = ("look below that project", WHO_BELOW) if below else ("do this", WHO)
             raise Forbidden(
-                f"cannot do this: the policy's rule {rule!r} ({what[:1].lower()}{what[1:]}) does not allow it "
-                f"with the roles {', '.join(sorted(caller.roles)) or 'none'}; {self._rules.who_may(rule)}",
+                f"cannot {asked}: the policy's rule {rule!r} ({what[:1].lower()}{what[1:]}) does not allow it "
+                f"with the roles {', '.join(sorted(caller.roles)) or 'none'}; {self._rules.who_may(rule, who)}",
                 rule=rule,
             )
 
@@ -106,11 +107,11 @@ class _Rules:
         self._decided: dict[Any, bool] = {}
         self._named = named.keys()
 
-    def who_may(self, rule: str) -> str:
+    def who_may(self, rule: str, who: Mapping[str, str]) -> str:
         """What would help who is refused. Where the operator has written rules of their own, only they know."""
         if not self._named.isdisjoint({rule, *BASE}):
             return "the operator of this cloud has set the rule: ask there"
-        admitted = [WHO[check] for check in RULES[rule][0].split(" or ") if check in WHO] if rule in RULES else []
+        admitted = [who[check] for check in RULES[rule][0].split(" or ") if check in who] if rule in RULES else []
         return f"ask {' or '.join(admitted)}" if admitted else "nobody may, unless the operator of this cloud allows it"
 
     def allow(self, caller: Caller, rule: str, target: Mapping[str, Any]) -> bool:

@@ -25,6 +25,11 @@ WHO = {
     "rule:system_reader": "a reader of the whole system",
 }
 """Whom to ask where a check of RULES says no."""
+WHO_BELOW = {
+    "rule:above": "a manager of that project or of one above it",
+    "rule:system_reader": WHO["rule:system_reader"],
+}
+"""The same where it was about all that is below a project: to read that project itself is not enough."""
 
 _READ = "rule:project_reader or rule:above or rule:system_reader"
 _WORK = "rule:project_member or rule:above"

@@ -61,7 +61,7 @@ def show_history(ctx: Ctx, ident: NodeIdent, query: Annotated[schema.HistoryQuer
     """
     place = places.locate(ctx, ident)
     if query.depth and not places.manages(ctx, place):
-        ctx.check("-", (place.id, *place.ancestors))
+        ctx.check_below(place.id, place.ancestors)
     window = window_of(query, ctx.now)
     with ctx.services.database.read() as tx:
         nodes = _after(ledger.down(tx, place.id, query.depth), query.marker)

@@ -87,7 +87,7 @@ def whose(ctx: Context, tx: Connection, below: bool, place: Place) -> Collection
     if not below:
         return [place.id]
     if not manages(ctx, place):
-        ctx.check("-", (place.id, *place.ancestors))
+        ctx.check_below(place.id, place.ancestors)
     return ledger.below(tx, place.id)
 
 
