@@ -229,7 +229,7 @@ def patch(who: Cloud, whose: Cloud, change: dict[str, Any]) -> None:
 
 def show_tree(org: Cloud) -> None:
     tree = org.quota.get("/tree").json()
-    table = Table(title="containers", title_justify="left", box=None, padding=(0, 2, 0, 0), header_style="bold")
+    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="bold")
     table.add_column("node")
     for figure in FIGURES:
         table.add_column(figure, justify="right")
@@ -237,6 +237,7 @@ def show_tree(org: Cloud) -> None:
         figures = [node[figure].get("containers", 0) for figure in FIGURES]
         table.add_row(indent + node["name"], *("∞" if value == -1 else str(value) for value in figures))
     console.print()
+    console.print("[italic]containers[/italic]")  # a title of the table would be filled up with blanks
     console.print(table)
     console.print()
 

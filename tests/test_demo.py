@@ -37,6 +37,18 @@ def test_every_later_command_finds_its_engine(
     assert load(file.parent).engine.url == "unix:///mine"
 
 
+def test_its_tables_end_where_their_text_does(demo: ModuleType) -> None:
+    figures = {figure: {"containers": 12} for figure in demo.FIGURES}
+    tree = {"name": "org", **figures, "children": [{"name": "team1", **figures}]}
+    answer = SimpleNamespace(json=lambda: tree)
+    with demo.console.capture() as said:
+        demo.show_tree(SimpleNamespace(quota=SimpleNamespace(get=lambda path: answer)))
+    lines = said.get().splitlines()
+    assert lines == [line.rstrip() for line in lines]
+    assert lines[1] == "containers"
+    assert [line.split()[:2] for line in lines[3:5]] == [["org", "12"], ["team1", "12"]]
+
+
 def a_tree(**limits: dict[str, int]) -> dict[str, Any]:
     org, *teams = ({"name": name, "hard_limit": hard} for name, hard in limits.items())
     return {**org, "children": teams}

@@ -1,6 +1,7 @@
 """What the command line is like before anything runs: help, versions, bad settings, speed of its start."""
 
 import json
+import os
 import subprocess
 import sys
 from importlib.metadata import version
@@ -49,11 +50,22 @@ def test_the_version_in_a_line() -> None:
     assert said == f"jeroboam {version('jeroboam')}\n"
 
 
-@pytest.mark.parametrize("name", COMMANDS)
-def test_each_command_explains_itself(name: str) -> None:
-    line = [sys.executable, "-m", "jeroboam.cli", name, "--help"]
-    said = subprocess.run(line, capture_output=True, text=True, check=True).stdout
+@pytest.mark.parametrize("name", [*COMMANDS, "db copy", "quota simulate", "quota verify"])
+def test_each_command_explains_itself_and_cuts_nothing_off(name: str) -> None:
+    line = [sys.executable, "-m", "jeroboam.cli", *name.split(), "--help"]
+    wide = {**os.environ, "COLUMNS": "80"}
+    said = subprocess.run(line, capture_output=True, text=True, check=True, env=wide).stdout
     assert len(said.splitlines()) > 5
+    assert "…" not in said
+
+
+def test_what_holds_where_nothing_is_said_is_in_the_help() -> None:
+    line = [sys.executable, "-m", "jeroboam.cli", "up", "--help"]
+    wide = {**os.environ, "COLUMNS": "200"}
+    said = subprocess.run(line, capture_output=True, text=True, check=True, env=wide).stdout
+    assert [
+        text for text in ("[default: 9517]", "[default: 9516]", "postgresql://user@host/name,") if text not in said
+    ] == []
 
 
 @pytest.mark.parametrize("name", ["simulate", "verify"])

@@ -18,24 +18,28 @@ Data = Annotated[
         metavar="DIR",
         envvar="JEROBOAM_DATA",
         show_default=False,
-        help="The folder that holds everything. [default: /var/lib/jeroboam for root, ~/.local/share/jeroboam]",
+        help="The folder that holds everything. \\[default: /var/lib/jeroboam for root, ~/.local/share/jeroboam]",
     ),
 ]
-Host = Annotated[str | None, typer.Option(help="Address to listen on; beyond loopback only with TLS.")]
-Port = Annotated[int | None, typer.Option(min=1, max=65535, help="Port of the API. [default: 9517]")]
-KeystonePort = Annotated[int | None, typer.Option(min=1, max=65535, help="Port of Keystone. [default: 9516]")]
+Host = Annotated[
+    str | None, typer.Option(metavar="ADDRESS", help="Address to listen on; beyond loopback only with TLS.")
+]
+Port = Annotated[int | None, typer.Option(metavar="PORT", min=1, max=65535, help="Port of the API. \\[default: 9517]")]
+KeystonePort = Annotated[
+    int | None, typer.Option(metavar="PORT", min=1, max=65535, help="Port of Keystone. \\[default: 9516]")
+]
 TlsCert = Annotated[Path | None, typer.Option(metavar="FILE", help="Certificate (PEM, with its chain).")]
 TlsKey = Annotated[Path | None, typer.Option(metavar="FILE", help="Its private key (PEM).")]
 Engine = Annotated[
     str | None,
-    typer.Option(metavar="URL", help="Docker Engine. [default: $DOCKER_HOST, or unix:///var/run/docker.sock]"),
+    typer.Option(metavar="URL", help="Docker Engine. \\[default: $DOCKER_HOST, or unix:///var/run/docker.sock]"),
 ]
 Database = Annotated[
     str | None,
     typer.Option(
         metavar="URL",
         help="Where to remember everything: postgresql://user@host/name, its password in ~/.pgpass. "
-        "[default: an SQLite file in the data folder]",
+        "\\[default: an SQLite file in the data folder]",
     ),
 ]
 
