@@ -36,6 +36,40 @@ def test_what_does_not_pass_is_not_said_to_pass() -> None:
     assert "try again" not in str(lasts)
 
 
+AT = 'connection to server at "::1", port 5432 failed:'
+REFUSED = f"""connection failed: {AT} Connection refused
+\tIs the server running on that host and accepting TCP/IP connections?
+Multiple connection attempts failed. All failures were:
+- host: 'localhost', port: '5432', hostaddr: '::1': connection failed: {AT} Connection refused
+\tIs the server running on that host and accepting TCP/IP connections?
+"""
+WRONG = f'{AT} FATAL:  password authentication failed for user "u"'
+UNKNOWN = "failed to resolve host 'x': [Errno -2] Name or service not known"
+PASSES, LASTS = "try again in some seconds", "see that its URL is right and that it has been made"
+
+
+@pytest.mark.parametrize(
+    ("cause", "said", "help"),
+    [
+        (REFUSED, f"{AT} Connection refused", PASSES),
+        (f"connection failed: {WRONG}\n{WRONG}\n", WRONG.replace("  ", " "), LASTS),
+        (UNKNOWN, UNKNOWN, LASTS),
+        ("FATAL:  sorry.\nDETAIL:  Too many.", "FATAL: sorry; DETAIL: Too many", PASSES),
+        ("database is locked", "database is locked", PASSES),
+    ],
+)
+def test_what_a_server_says_is_one_sentence(cause: str, said: str, help: str) -> None:
+    assert str(unavailable(cause)) == f"cannot use the database: {said}; {help}, or see `jeroboam doctor`"
+
+
+def test_a_server_that_is_not_there_is_said_once() -> None:
+    database = Database("postgresql://u@127.0.0.1:1/x")
+    with pytest.raises(Unavailable) as refused:
+        database.ping()
+    assert "port 1 failed: Connection refused; try again" in str(refused.value)
+    database.close()
+
+
 def test_what_hides_nothing_says_so() -> None:
     for url in ("sqlite:////srv/x.sqlite", "postgresql://u@db.example/x?sslmode=require", "postgresql:///x"):
         assert not urls.hides(urls.parsed(url)), url

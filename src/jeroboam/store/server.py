@@ -1,5 +1,6 @@
 """What a database server has to do for the store, and how its failures are told."""
 
+import re
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -70,12 +71,24 @@ _LASTS = (
     "no password supplied",
     "no pg_hba.conf entry",
     "could not translate host name",
+    "Name or service not known",
 )
 """Causes, in the words of the servers, that do not pass by themselves."""
 
 
+_PREFIX = re.compile(r"connection (failed|is bad): ")
+_ALSO = ("Is the server running", "Multiple connection attempts failed", "- host: ")
+"""What libpq and its driver add on lines of their own: questions, and the same again for each address."""
+
+
 def unavailable(cause: str) -> Unavailable:
-    said = " ".join(cause.split())
+    said = _said(cause)
     lasts = any(words in said for words in _LASTS)
     help = "see that its URL is right and that it has been made" if lasts else "try again in some seconds"
     return Unavailable(f"cannot use the database: {said}; {help}, or see `jeroboam doctor`")
+
+
+def _said(cause: str) -> str:
+    """A server's words in one line, each of its lines once."""
+    lines = [" ".join(line.split()) for line in _PREFIX.sub("", cause).splitlines()]
+    return "; ".join(dict.fromkeys(line.rstrip(".") for line in lines if line and not line.startswith(_ALSO)))
