@@ -23,13 +23,14 @@ from jeroboam.quota.admission import (
     resize,
     settle,
 )
+from jeroboam.quota.candidates import Candidates
 from jeroboam.quota.counters import bound, over, own_over, owned, taken
 from jeroboam.quota.flows import flows
 from jeroboam.quota.invariants import check, debts
 from jeroboam.quota.limits import LimitChange, add_node, move, release_reservation, remove, reserve, set_limits
 from jeroboam.quota.policy import Policy, Shortage, Strategy, Undershoot, WithinProject
 from jeroboam.quota.reasons import QuotaConflict
-from jeroboam.quota.tree import ROOT, ClaimState, Limit, Tree
+from jeroboam.quota.tree import ROOT, Claim, ClaimState, Limit, Tree
 from jeroboam.quota.view import headroom, tree_view
 
 NODES = ("A", "B", "a1", "a2", "b1")
@@ -63,6 +64,10 @@ def in_use(tree: Tree) -> dict[str, int]:
         for resource, amount in claim.amounts.items():
             total[resource] += amount if claim.state is ClaimState.ADMITTED else 0
     return total
+
+
+def no_waste(claim: Claim) -> int:
+    return 0
 
 
 class Histories(RuleBasedStateMachine):
@@ -324,6 +329,13 @@ class Histories(RuleBasedStateMachine):
     def the_state_is_sound(self) -> None:
         if hasattr(self, "tree"):
             assert check(self.tree) == []  # 1. and 4.: counters, ownership, indexes
+
+    @invariant()
+    def candidates_are_kept_as_they_would_be_found(self) -> None:
+        """Searches find them in the same order, however the claims came and went since the first."""
+        for node in self.tree.nodes.values() if hasattr(self, "tree") else ():
+            kept, found = node.candidates(), Candidates(node.claims)
+            assert [*kept.ranked({*RESOURCES}, no_waste)] == [*found.ranked({*RESOURCES}, no_waste)]
 
     @invariant()
     def debt_is_never_deepened(self) -> None:

@@ -1,20 +1,21 @@
 """The claims that could leave, arranged as the tree is: at each node the child with the largest share comes first."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from heapq import heapify, heappop, heapreplace
 
+from jeroboam.quota.candidates import Rank
 from jeroboam.quota.shares import Share, Shares
 from jeroboam.quota.tree import Claim, Node
 
-Rank = tuple[int, int, int, str]
-"""Lowest priority, least waste, newest, id."""
-
+_NONE: Iterator[tuple[Rank, Claim]] = iter(())
 Entry = tuple[tuple[bool, float | object], Rank, "Branch"]
 
 
 @dataclass(slots=True, eq=False)
 class Branch:
-    """A node with the branches below it that have candidates, or (`own`) a node's own claims, as a heap.
+    """A node with the branches below it that have candidates, or (`own`) a node's own claims, the `best` of them and
+    the `rest` in their order.
 
     `level`: where on the requester's path it hangs (0: below the requester's node itself). `side` is the branch just
     below that node; None on the path itself. `inside`: below the requester's side of the node that we search from.
@@ -27,12 +28,13 @@ class Branch:
     parent: "Branch | None" = None
     side: "Branch | None" = None
     heap: list[Entry] = field(default_factory=list)
-    claims: list[tuple[Rank, Claim]] = field(default_factory=list)
+    best: tuple[Rank, Claim] | None = None
+    rest: Iterator[tuple[Rank, Claim]] = _NONE
 
     def front(self) -> Rank | None:
         """The rank of the candidate that comes first here; None: there is none left."""
         if self.own:
-            return self.claims[0][0] if self.claims else None
+            return self.best[0] if self.best else None
         return self.heap[0][1] if self.heap else None
 
     def share(self, shares: Shares) -> Share:
@@ -50,9 +52,20 @@ class Branch:
         self.heap = [entry for child in children if (entry := child.entry(shares))]
         heapify(self.heap)
 
+    def fill(self, claims: Iterator[tuple[Rank, Claim]]) -> None:
+        self.rest = claims
+        self.best = next(claims, None)
+
+    def take(self) -> Claim:
+        """The best of the own claims, which is none of them any more. Only while front() is not None."""
+        assert self.best is not None
+        claim = self.best[1]
+        self.best = next(self.rest, None)
+        return claim
+
     def empty(self) -> None:
         self.heap.clear()
-        self.claims.clear()
+        self.best = None
 
     def leaf(self) -> "Branch":
         """The branch of own claims that the best candidate is in. Only while front() is not None."""

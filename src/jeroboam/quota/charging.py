@@ -43,6 +43,7 @@ def adjust(tree: Tree, claim: Claim, delta: Mapping[str, int]) -> None:
     """A charged claim holds `delta` more (or less) from now on, out of its reservation while there is one."""
     node = tree.nodes[claim.node_id]
     drawn = tree.reservations.get(claim.reservation) if claim.reservation else None
+    node.let_go(claim.id)
     for resource, more in delta.items():
         change(tree, node, resource, used=more, reserved=-more if drawn else 0)
         if drawn:
@@ -51,6 +52,7 @@ def adjust(tree: Tree, claim: Claim, delta: Mapping[str, int]) -> None:
         claim.amounts[resource] = claim.amounts.get(resource, 0) + more
         if not claim.amounts[resource]:
             del claim.amounts[resource]
+    node.hold(claim)
     if delta:
         tree.dirty_claims.add(claim.id)
 

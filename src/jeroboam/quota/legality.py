@@ -1,10 +1,12 @@
 """One request looking for victims: who may be taken for it, by the rules, given what has been taken already."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import takewhile
 from math import prod
 
-from jeroboam.quota.branches import Branch, Rank
+from jeroboam.quota.branches import Branch
+from jeroboam.quota.candidates import Rank
 from jeroboam.quota.decision import Request
 from jeroboam.quota.policy import Ground, ReclaimFrom, Strategy, Undershoot
 from jeroboam.quota.shares import NONE, Share, Shares
@@ -64,37 +66,34 @@ class Case:
             self._share[level] = self.shares.of_own(self.path[0]) if own else self.shares.of(self.path[level - 1])
         return self._share[level]
 
-    def rank(self, claim: Claim) -> Rank:
-        """The order of candidates within a node. Waste: what it frees beyond the need, relative to the need."""
+    def waste(self, claim: Claim) -> int:
+        """What it frees beyond the need, relative to the need."""
         waste, amounts = 0, claim.amounts
         if max(amounts.values()) > self._least:
             for resource, need, scale in self._needs:
                 more = amounts.get(resource, 0) - need
                 if more > 0:
                     waste += more * scale
-        return claim.priority, waste, -claim.order, claim.id
+        return waste
 
-    def candidates(self, node: Node) -> list[Claim]:
-        """The claims of another node that may be taken at all, for any of what is contested."""
+    def candidates(self, node: Node) -> Iterator[tuple[Rank, Claim]]:
+        """The claims of another node that may be taken at all, for any of what is contested, the best first."""
         found = self._takable(node)
-        return found if self.rules.reclaim is ReclaimFrom.ANY else [c for c in found if c.priority < self.priority]
+        if self.rules.reclaim is ReclaimFrom.ANY:
+            return found
+        return takewhile(lambda ranked: ranked[1].priority < self.priority, found)
 
-    def own_candidates(self, newer: bool) -> list[Claim]:
+    def own_candidates(self, newer: bool) -> Iterator[Claim]:
         """The requester's own claims of lower priority (`newer`: or the same and newer), the best first."""
         asks = (self.priority, -self.request.order if newer else 0)
-        found = [c for c in self._takable(self.path[0]) if (c.priority, -c.order if newer else 0) < asks]
-        return sorted(found, key=self.rank)
+        found = takewhile(lambda ranked: ranked[1].priority <= self.priority, self._takable(self.path[0]))
+        return (c for _, c in found if (c.priority, -c.order if newer else 0) < asks)
 
-    def _takable(self, node: Node) -> list[Claim]:
-        taken, reservations, contested = self.taken, self.tree.reservations, self.contested
-        return [
-            c
-            for c in node.claims.values()
-            if c.reclaimable
-            and c.id not in taken
-            and c.reservation not in reservations
-            and not contested.isdisjoint(c.amounts)
-        ]
+    def _takable(self, node: Node) -> Iterator[tuple[Rank, Claim]]:
+        taken, reservations = self.taken, self.tree.reservations
+        for rank, claim in node.candidates().ranked(self.contested, self.waste):
+            if claim.reclaimable and claim.id not in taken and claim.reservation not in reservations:
+                yield rank, claim
 
     def judge(self, claim: Claim, leaf: Branch, unmet: set[str], strategies: tuple[Strategy, ...]) -> Choice | None:
         """Take `claim` in the trial if it is a legal victim for one of `unmet`; otherwise leave all as it was."""

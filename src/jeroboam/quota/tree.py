@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from fractions import Fraction
 
+from jeroboam.quota.candidates import Candidates
 from jeroboam.quota.policy import DEFAULT_PRIORITY, DEFAULTS, INHERIT, Effective, Policy, Shortage
 
 ROOT = "cloud"
@@ -122,6 +123,7 @@ class Node:
     claims: dict[str, Claim] = field(default_factory=dict)  # the charged ones
     allocated: Amounts = field(default_factory=dict)  # what the children own
     lendable: Amounts = field(default_factory=dict)  # what the children's subtrees could lend
+    _candidates: Candidates | None = None
 
     def __post_init__(self) -> None:
         if self.policy == INHERIT:
@@ -165,6 +167,24 @@ class Node:
         """What a request has here that names this one, or none."""
         return self.rules().priority(named)
 
+    def candidates(self) -> Candidates:
+        """The charged claims, in the order in which they would leave."""
+        if self._candidates is None or self._candidates.stale:
+            self._candidates = Candidates(self.claims)
+        return self._candidates
+
+    def hold(self, claim: Claim) -> None:
+        """It is among the charged claims; counters are not touched. One that is to change is let go first."""
+        if self._candidates is not None:
+            self.let_go(claim.id)
+            self._candidates.add(claim)
+        self.claims[claim.id] = claim
+
+    def let_go(self, claim_id: str) -> None:
+        known = self.claims.pop(claim_id, None)
+        if known is not None and self._candidates is not None:
+            self._candidates.remove(known)
+
     def knows(self, resource: str) -> bool:
         return any(resource in node.limits for node in self.path())
 
@@ -198,9 +218,9 @@ class Tree:
         node = self.nodes.get(claim.node_id)
         if claim.state is ClaimState.ADMITTED:
             if node is not None:
-                node.claims[claim.id] = claim
+                node.hold(claim)
         elif node is not None:
-            node.claims.pop(claim.id, None)
+            node.let_go(claim.id)
         if claim.state is ClaimState.WAITING:
             self.waiting[claim.id] = claim
         else:

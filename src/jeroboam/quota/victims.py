@@ -6,8 +6,6 @@ checked by the rules (legality.py) against what has been chosen before it. The r
 may displace them, come after everybody else's. At the end whatever turned out not to be needed is put back.
 """
 
-from heapq import heapify, heappop
-
 from jeroboam.quota.branches import Branch
 from jeroboam.quota.legality import Case, Choice
 from jeroboam.quota.policy import ReclaimFrom, WithinProject
@@ -96,7 +94,7 @@ class Search:
                     side.empty()
                     side.refresh(case.shares)
                     continue
-                _, claim = heappop(leaf.claims)
+                claim = leaf.take()
                 choice = case.judge(claim, leaf, unmet, case.rules.strategies[:tried])
                 leaf.refresh(case.shares)
                 if choice is not None:
@@ -159,8 +157,7 @@ class Search:
         branch = Branch(node, parent.level, own=True, inside=parent.inside, parent=parent)
         branch.side = side or branch
         if node.claims and any(case.trial.own_over(node, r) for r in case.contested):
-            branch.claims = [(case.rank(c), c) for c in case.candidates(node)]
-            heapify(branch.claims)
+            branch.fill(case.candidates(node))
         return branch
 
     def _over(self, node: Node) -> bool:

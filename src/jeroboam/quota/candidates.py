@@ -1,0 +1,75 @@
+"""A node's charged claims in the order in which a search for victims visits them, kept from one search to the next.
+
+Among claims of one priority and the same amounts that order is the same for every request: the newest, then the id.
+Only what they would waste depends on who asks, and that is one figure for all of them. So nothing is ranked but the
+claims that are looked at, however many there are.
+"""
+
+from bisect import bisect_left, insort
+from collections.abc import Callable, Iterator
+from heapq import merge
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from jeroboam.quota.tree import Claim
+
+Rank = tuple[int, int, int, str]
+"""Lowest priority, least waste, newest, id."""
+Kind = frozenset[tuple[str, int]]
+"""The amounts of a claim."""
+
+
+class Candidates:
+    """Made of `claims` when a node is searched first. What enters, leaves or changes afterwards is said here; what has
+    left without a word is passed over, and more of that than is left makes them `stale`.
+    """
+
+    def __init__(self, claims: "dict[str, Claim]") -> None:
+        self._claims = claims
+        self._count = len(claims)
+        self._kinds: dict[int, dict[Kind, list[Claim]]] = {}  # by priority; the claims of each in their order
+        for claim in sorted(claims.values(), key=_newest):
+            self._alike(claim).append(claim)
+
+    def __deepcopy__(self, memo: object) -> None:
+        """A copy of the tree makes its own, if it is ever searched."""
+
+    @property
+    def stale(self) -> bool:
+        return self._count > 2 * len(self._claims)
+
+    def add(self, claim: "Claim") -> None:
+        self._count += 1
+        insort(self._alike(claim), claim, key=_newest)
+
+    def remove(self, claim: "Claim") -> None:
+        """As it is there: its amounts and its order are those that it was added with."""
+        self._count -= 1
+        kinds, kind = self._kinds[claim.priority], frozenset(claim.amounts.items())
+        alike = kinds[kind]
+        at = bisect_left(alike, _newest(claim), key=_newest)
+        del alike[next(i for i in range(at, len(alike)) if alike[i] is claim)]
+        if not alike:
+            del kinds[kind]
+        if not kinds:
+            del self._kinds[claim.priority]
+
+    def ranked(self, contested: set[str], waste: "Callable[[Claim], int]") -> "Iterator[tuple[Rank, Claim]]":
+        """Those that hold something of what is contested, the best to take first."""
+        for priority in sorted(self._kinds):
+            touched = [k for k in self._kinds[priority].values() if not contested.isdisjoint(k[0].amounts)]
+            yield from merge(*(self._alike_ranked(alike, waste(alike[0])) for alike in touched))
+
+    def _alike_ranked(self, alike: "list[Claim]", waste: int) -> "Iterator[tuple[Rank, Claim]]":
+        known = self._claims
+        for claim in alike:
+            if known.get(claim.id) is claim:
+                yield (claim.priority, waste, -claim.order, claim.id), claim
+
+    def _alike(self, claim: "Claim") -> "list[Claim]":
+        kinds = self._kinds.setdefault(claim.priority, {})
+        return kinds.setdefault(frozenset(claim.amounts.items()), [])
+
+
+def _newest(claim: "Claim") -> tuple[int, str]:
+    return -claim.order, claim.id
