@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from jeroboam.cli.main import app
+from jeroboam.cli.progress import Ticker
 from tests.cli.test_command import HEAVY
 
 EXAMPLE = """\
@@ -192,6 +194,29 @@ def test_a_bad_file_is_one_sentence_with_its_line(document: str | bytes, line: i
     assert refused.stderr.startswith(f"jeroboam: cannot simulate -: line {line}: ")
     assert because in refused.stderr
     assert refused.stderr.count("\n") == 1
+
+
+class Terminal(StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_what_takes_long_says_how_far_it_is_and_leaves_nothing_of_it() -> None:
+    terminal, now = Terminal(), iter([0.0, 1.4, 1.5, 1.6, 1.8])
+    ticker = Ticker(terminal, lambda: next(now))
+    for step in (1, 2, 3, 4):
+        ticker(f"step {step} of 4")
+    ticker.close()
+    assert terminal.getvalue() == "\r   1.5 s  step 2 of 4\x1b[K\r   1.8 s  step 4 of 4\x1b[K\r\x1b[K"
+
+
+@pytest.mark.parametrize(("out", "seconds"), [(Terminal(), 1.0), (StringIO(), 60.0)])
+def test_what_is_short_or_read_by_a_program_says_nothing(out: StringIO, seconds: float) -> None:
+    now = iter([0.0, seconds])
+    ticker = Ticker(out, lambda: next(now))
+    ticker("step 1 of 1")
+    ticker.close()
+    assert out.getvalue() == ""
 
 
 @pytest.mark.parametrize(("name", "because"), [("none", "No such file"), (".", "directory"), ("a\0b", "that name")])

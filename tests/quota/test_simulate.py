@@ -250,6 +250,13 @@ def test_a_claim_at_the_start_draws_what_is_reserved(
     assert (team["used"]["u"], team["reserved"]["u"]) == (2, 0)
 
 
+def test_who_watches_is_told_before_each_request_how_far_it_is() -> None:
+    steps = [{"claim": {"project": "T1", "id": "a", "amount": {"u": 1}, "count": 2}}, {"advance": {"seconds": 1}}]
+    seen: list[tuple[int, int]] = []
+    Simulation({"tree": TREE, "steps": steps}, lambda *at: seen.append(at)).run()
+    assert seen == [(1, 2), (1, 2), (1, 2), (2, 2)]
+
+
 def test_who_asks_again_is_admitted_where_nobody_gets_notice() -> None:
     held = [
         {"project": "T1", "id": "a", "amount": {"u": 8}},

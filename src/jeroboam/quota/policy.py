@@ -80,8 +80,10 @@ class Policy:
         """The rules in force where `inherited` holds above and this policy is set."""
         if self is INHERIT or self == INHERIT:
             return inherited
-        own = {f.name: getattr(self, f.name) for f in fields(self)}
-        return Effective(**{k: getattr(inherited, k) if v is None else v for k, v in own.items()})
+        return Effective(*(getattr(inherited, k) if (v := getattr(self, k)) is None else v for k in _RULES))
+
+
+_RULES = tuple(f.name for f in fields(Policy))
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ import re
 import sys
 
 from jeroboam.cli.marked import BadFile, Value, content, line_of, plain, read
+from jeroboam.cli.progress import Ticker
 from jeroboam.quota.forms import BadForm
 from jeroboam.quota.simulator.simulate import Simulation
 
@@ -18,11 +19,14 @@ class Unusable(Exception):
 def simulate(file: str, pretty: bool) -> None:
     """Prints the outcome as JSON, or drawn. Raises Unusable."""
     document = _document(file)
+    ticker = Ticker()
     try:
-        simulation = Simulation(plain(document))
+        simulation = Simulation(plain(document), lambda step, steps: ticker(f"step {step} of {steps}"))
         answer = simulation.run()
     except BadForm as error:
         raise Unusable(f"cannot simulate {file}: {BadFile(line_of(document, error.where), error.problem)}") from None
+    finally:
+        ticker.close()
     for where, notice in simulation.start.notices:
         print(f"jeroboam: {file}: line {line_of(document, where)}: {notice}", file=sys.stderr)
     if pretty:

@@ -28,9 +28,12 @@ def simulate(document: Any) -> Result:
 
 
 class Simulation:
-    """`clock`: the second at which each step ended."""
+    """`clock`: the second at which each step ended. `watch` is called again and again with how far it is: which step,
+    of how many.
+    """
 
-    def __init__(self, document: Any) -> None:
+    def __init__(self, document: Any, watch: Callable[[int, int], None] = lambda step, steps: None) -> None:
+        self._watch = watch
         self.start = Start(document)
         self.report = Report(self.start)
         self.now = 0.0
@@ -70,6 +73,7 @@ class Simulation:
         if len(step) != 1:
             raise BadForm(where, "should have exactly one action")
         ((kind, details),) = step.items()
+        self._watch(index + 1, len(self.start.steps))
         held = list(self.tree.reservations.values())
         results = self._kinds[kind](details, (*where, kind))
         evict_due(self.tree, self.now)
@@ -108,6 +112,7 @@ class Simulation:
             spec = {**spec, "at": self.now}
         results = []
         for claim in self.start.claims(spec, where):
+            self._watch(len(self.clock) + 1, len(self.start.steps))  # one step may make thousands
             request = Request(
                 claim.id,
                 claim.node_id,

@@ -10,7 +10,7 @@ from jeroboam.quota.counters import attach, change, lift
 from jeroboam.quota.decision import Request
 from jeroboam.quota.explain import bad_draw
 from jeroboam.quota.forms import BadForm, Where, flag, items, mapping, number, part, text, whole
-from jeroboam.quota.policy import Policy, Shortage
+from jeroboam.quota.policy import Effective, Policy, Shortage
 from jeroboam.quota.policy_form import HIGHEST, policy
 from jeroboam.quota.simulator.scenario import MAX_DEPTH, Units, child_defaults, limits, shown
 from jeroboam.quota.tree import ROOT, Amounts, Claim, Limit, Node, Reservation, Tree
@@ -164,9 +164,9 @@ class Start:
         amounts = {r: a for r, a in self.amount(spec, where).items() if a}
         priority = whole(spec["priority"], (*where, "priority"), -HIGHEST, HIGHEST) if "priority" in spec else None
         at = number(spec.get("at", 0), (*where, "at"))
-        reclaimable = flag(spec.get("reclaimable", True), (*where, "reclaimable"))
-        node = self.tree.nodes.get(node_id, self.tree.root)
-        shortage = _shortage(spec, node, where)
+        rules = self.tree.nodes.get(node_id, self.tree.root).rules()
+        reclaimable = flag(spec.get("reclaimable", True), (*where, "reclaimable")) and rules.reclaimable
+        shortage = _shortage(spec, rules, where)
         drawn = None if spec.get("reservation") is None else text(spec["reservation"], (*where, "reservation"))
         for number_ in range(1, count + 1):
             self.order += 1
@@ -176,7 +176,7 @@ class Start:
                 ident,
                 node_id,
                 dict(amounts),
-                node.priority(priority),
+                rules.priority(priority),
                 age(at, self.order),
                 reclaimable=reclaimable,
                 reservation=drawn,
@@ -199,7 +199,6 @@ class Start:
             if not node.knows(resource):
                 raise BadForm((*where, "amount", resource), "has no limit on the way to the root")
         self._draw(claim, where)
-        claim.reclaimable = claim.reclaimable and node.rules().reclaimable
         charge(self.tree, claim)
 
     def _draw(self, claim: Claim, where: Where) -> None:
@@ -227,9 +226,9 @@ def _id(spec: Mapping[str, Any], where: Where) -> str | None:
     return None if spec.get("id") is None else text(spec["id"], (*where, "id"))
 
 
-def _shortage(spec: Mapping[str, Any], node: Node, where: Where) -> Shortage:
+def _shortage(spec: Mapping[str, Any], rules: Effective, where: Where) -> Shortage:
     try:
-        return Shortage(spec.get("shortage", node.rules().shortage))
+        return Shortage(spec.get("shortage", rules.shortage))
     except ValueError as error:
         raise BadForm((*where, "shortage"), "should be refuse or wait") from error
 
