@@ -156,11 +156,15 @@ def test_figures_are_drawn_whole() -> None:
     [
         (b"", 1, "the file is empty"),
         (b"[]\n", 1, "should be a mapping"),
-        (TREE + "steps: [ {claim\n", 3, "this is no YAML"),
+        (TREE + "steps: [ {claim\n", 2, "this is no YAML: the bracket that opens here is not closed"),
         (TREE + "steps:\n- claim:\n    project: r\n    id: a\n    amont: {u: 1}\n", 6, "amont is not known here"),
         (TREE + "tree: {name: s}\n", 2, "'tree' stands here twice"),
         (TREE + "steps: {}\n", 2, "steps should be a list"),
-        (TREE + "steps:\n- claim: {project: r, amount: {u: 1}}\n", 3, "steps.1.claim.id should be a name"),
+        (
+            TREE + "steps:\n- claim: {project: r, amount: {u: 1}}\n",
+            3,
+            "steps.1.claim.id is missing; it should be a name",
+        ),
         (TREE + "steps:\n- claim: {project: r, id: a, amount: {u: 1}, count: 1.5}\n", 3, "a whole number from 1"),
         (
             TREE + "steps:\n" + "- claim: {project: r, id: a, amount: {u: 1}}\n" * 2,
@@ -186,6 +190,20 @@ def test_figures_are_drawn_whole() -> None:
             "cannot be divided together",
         ),
         (TREE + "steps:\n" + "- claim: {project: r, id: a, amount: {u: 1}, count: 60000}\n" * 2, 4, "more than 100000"),
+        ('{"tree": {"name": "r"}', 1, "neither JSON nor YAML: the bracket that opens here is not closed"),
+        ('{\n"tree": {}\n"claims": []\n}', 3, "a comma is missing here, or the bracket that line 1 opens"),
+        ("name: r\nhard_limit: {u: 5}\n", 1, "the document has no tree: write `tree:` above the project"),
+        ("tree:\n", 1, "tree is missing; it should be a mapping"),
+        ("tree: {name: r, policy: []}\n", 1, "tree.policy should be a mapping of names to values; known are grace_"),
+        ("tree: {name: r, hard_limit: {u: }}\n", 1, "tree.hard_limit.u is missing; it should be a number"),
+        ("tree: {name: r, hard_limit: {'': 1}}\n", 1, "tree.hard_limit should name each resource"),
+        (TREE + "claims:\n- {project: s, id: a, amount: {u: 1}}\n", 3, "claims.1.project is not in the tree: s"),
+        (TREE + "steps:\n- advance: 50\n", 3, "steps.1.advance should be written {seconds: 50}"),
+        (TREE + "steps:\n- release: a\n", 3, "steps.1.release should be written {id: a}"),
+        (TREE + "steps:\n- remove: r\n", 3, "steps.1.remove should be written {project: r}"),
+        (TREE + "steps:\n- cancel: [a, b]\n", 3, "steps.1.cancel should be a mapping of names to values; known are id"),
+        (TREE + "steps:\n- claim: [r]\n", 3, "steps.1.claim should be a mapping of names to values; known are amount,"),
+        (TREE + "steps:\n- {}\n", 3, "exactly one action, one of add, advance,"),
     ],
 )
 def test_a_bad_file_is_one_sentence_with_its_line(document: str | bytes, line: int, because: str) -> None:

@@ -3,6 +3,7 @@
 What `on`, `1:30` or `010` mean is for whoever reads them to say: scalars stay text.
 """
 
+import codecs
 import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -15,6 +16,27 @@ MAX_BYTES = 1 << 20
 MAX_DEPTH = 64
 _BOOLEANS = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
 _LOADER: type = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_TAB = "a tab indents this line: use spaces"
+_OPEN = {
+    "did not find expected ',' or '}'": "bracket",
+    "did not find expected ',' or ']'": "bracket",
+    "found unexpected end of stream": "quote",
+}
+_FAULTS = {
+    "did not find expected node content": "a value is missing, or a bracket is not closed",
+    "did not find expected key": "this line is indented like nothing above it, or something follows a quote",
+    "did not find expected '-' indicator": "this line is no item of the list above it: begin it with `- `",
+    "did not find expected <document start>": "something follows the end of the document",
+    "could not find expected ':'": "a colon is missing after a key",
+    "mapping values are not allowed in this context": "a colon too many, or a line indented too far",
+    "block sequence entries are not allowed in this context": "a list begins on a line of its own",
+    "found a tab character where an indentation space is expected": _TAB,
+    "found invalid Unicode character escape code": "an escape (\\u) stands for no letter",
+    "found unknown escape character": "after a backslash in double quotes is something unknown: use single quotes",
+}
+"""The parser's words in people's."""
+_SIGN = "a value that begins with {!r} has to be in quotes"
+_CONTROL = "a control character (#x{:02x}) stands here; nothing but text can"
 
 
 class BadFile(Exception):
@@ -69,18 +91,48 @@ def read(content: bytes) -> Value:
     """The one document in `content`. Raises BadFile."""
     if len(content) > MAX_BYTES:
         raise BadFile(1, f"the file is larger than {MAX_BYTES >> 10} KiB")
+    text = _text(content)
     try:
-        return _build(iter(yaml.parse(content, Loader=_LOADER)))
+        return _build(iter(yaml.parse(text, Loader=_LOADER)))
     except yaml.MarkedYAMLError as error:
-        context = f"{error.context}: " if error.context else ""
-        raise BadFile(
-            _line(error.problem_mark or error.context_mark), f"this is no YAML: {context}{error.problem}"
-        ) from None
+        line, fault = _fault(error, text.splitlines() or [""])
+        form = "neither JSON nor YAML" if text.lstrip()[:1] in ("{", "[") else "no YAML"
+        raise BadFile(line, f"this is {form}: {fault}") from None
     except yaml.reader.ReaderError as error:
-        line = content[: error.position].count(b"\n") + 1
-        raise BadFile(line, f"this is no YAML: {error}".splitlines()[0]) from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        before = text.encode()[: error.position]
+        raise BadFile(before.count(b"\n") + 1, f"this is no YAML: {_CONTROL.format(error.character)}") from None
+    except yaml.YAMLError as error:
         raise BadFile(1, f"this is no YAML: {error}".splitlines()[0]) from None
+
+
+def _text(content: bytes) -> str:
+    """UTF-8, or UTF-16 with its mark, as YAML may be. Raises BadFile."""
+    wide = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    try:
+        text = content.decode("utf-16" if wide else "utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content[: error.start].count(b"\n") + 1
+        told = "begins like UTF-16 and is none" if wide else f"has the byte {content[error.start]:02x} here"
+        raise BadFile(line, f"this is no text: it {told}; write it in UTF-8") from None
+    if content and not text:
+        raise BadFile(1, "there is nothing in the file but the mark of its encoding")
+    return text
+
+
+def _fault(error: yaml.MarkedYAMLError, lines: list[str]) -> tuple[int, str]:
+    """The line, which is one that is there, and what is wrong on it. Where all that follows is amiss because something
+    is not closed, it is the line that opens it.
+    """
+    problem, line, opened = str(error.problem), _line(error.problem_mark), _line(error.context_mark)
+    if problem in _OPEN:
+        if not "".join(lines[line - 1 :])[_column(error.problem_mark) :].strip():
+            return opened, f"the {_OPEN[problem]} that opens here is not closed"
+        return line, f"a comma is missing here, or the bracket that line {opened} opens is not closed"
+    if problem == "found character that cannot start any token":
+        sign = lines[line - 1][_column(error.problem_mark) :][:1]
+        return line, _TAB if sign == "\t" else _SIGN.format(sign)
+    context = f"{error.context}: " if error.context else ""
+    return min(line, len(lines)), _FAULTS.get(problem) or f"{context}{problem}"
 
 
 def plain(value: Value) -> Any:
@@ -113,6 +165,10 @@ def line_of(value: Value, where: Iterable[str | int]) -> int:
 
 def _line(mark: Any) -> int:
     return int(mark.line) + 1 if mark is not None else 1
+
+
+def _column(mark: Any) -> int:
+    return int(mark.column) if mark is not None else 0
 
 
 def _build(events: Iterator[yaml.Event]) -> Value:

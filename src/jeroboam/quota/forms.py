@@ -29,12 +29,17 @@ class BadForm(Exception):
 
 
 def mapping(value: Any, where: Where, allowed: set[str] | None = None) -> Mapping[str, Any]:
+    known = f"; known are {', '.join(sorted(allowed))}" if allowed else ""
     if not isinstance(value, Mapping) or not all(isinstance(k, str) for k in value):
-        raise BadForm(where, "should be a mapping of names to values")
+        raise BadForm(where, f"{_should(value)} be a mapping of names to values{known}")
     unknown = sorted(set(value) - allowed) if allowed is not None else []
     if unknown:
-        raise BadForm((*where, unknown[0]), f"is not known here; known are {', '.join(sorted(allowed or ()))}")
+        raise BadForm((*where, unknown[0]), f"is not known here{known}")
     return value
+
+
+def _should(value: Any) -> str:
+    return "is missing; it should" if value is None else "should"
 
 
 def part(whole: Mapping[str, Any], key: str, where: Where, allowed: set[str] | None = None) -> Mapping[str, Any]:
@@ -56,7 +61,7 @@ def items(whole: Mapping[str, Any], key: str, where: Where) -> list[Any]:
 def number(value: Any, where: Where, least: int = -LARGEST, most: int = LARGEST) -> Fraction:
     """A finite number from `least` to `most`, written as one or as text (0.5, "1/2")."""
     if isinstance(value, bool) or not isinstance(value, int | float | str):
-        raise BadForm(where, "should be a number")
+        raise BadForm(where, f"{_should(value)} be a number")
     written = str(value) if not isinstance(value, int) or abs(value) < LARGEST else ""
     found = Fraction(written) if _NUMBER.fullmatch(written) else None
     if found is None or abs(found) >= LARGEST:
@@ -89,7 +94,7 @@ def flag(value: Any, where: Where) -> bool:
 def text(value: Any, where: Where) -> str:
     """A name: one line of characters that can be seen."""
     if isinstance(value, bool) or not isinstance(value, str | int):
-        raise BadForm(where, "should be a name")
+        raise BadForm(where, f"{_should(value)} be a name")
     found = str(value) if isinstance(value, str) or abs(value) < LARGEST else ""
     if not found.isprintable() or not 0 < len(found) <= 255:
         raise BadForm(where, "should be a name of 1 to 255 characters that can be seen")

@@ -11,8 +11,8 @@ HIGHEST = 2**31 - 1
 
 
 def policy(value: Any, where: Where) -> Policy:
-    """A policy as it is written in YAML; unknown words are refused."""
-    given = dict(mapping(value, where, {f.name for f in fields(Policy)}))
+    """A policy as it is written in YAML (None: nothing is); unknown words are refused."""
+    given = dict(mapping({} if value is None else value, where, {f.name for f in fields(Policy)}))
     words = {"reclaim": ReclaimFrom, "within_project": WithinProject, "undershoot": Undershoot, "shortage": Shortage}
     for name, kind in words.items():
         if given.get(name) is not None:

@@ -4,7 +4,8 @@ Amounts are those of the command line (vcpus: 1.5, memory: 2g); the API's are in
 """
 
 from argparse import ArgumentTypeError
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from jeroboam.cli.marked import BadFile, Items, Pairs, Text, Value
@@ -12,6 +13,7 @@ from jeroboam.cli.openstack import policies
 from jeroboam.cli.openstack.amounts import UNLIMITED, parse, plain
 from jeroboam.model.errors import Malformed
 from jeroboam.model.names import check_resource
+from jeroboam.quota.forms import BadForm, number
 
 LIMITS = ("hard_limit", "lend_limit", "borrow_limit")
 KEYS = ("name", "id", *LIMITS, "weight", "policy", "child_defaults", "children")
@@ -24,7 +26,7 @@ WORDS: Mapping[str, Mapping[str, int | None]] = {
 
 def tree(value: Value) -> dict[str, Any]:
     """The node at the top of the file, as the API takes it. Raises BadFile."""
-    return _node(pairs(value, "a project", KEYS))
+    return _node(pairs(value, "a project", "name: org", KEYS))
 
 
 def _node(node: Pairs) -> dict[str, Any]:
@@ -37,31 +39,44 @@ def _node(node: Pairs) -> dict[str, Any]:
     return found
 
 
-def _text(value: Value, key: str) -> str:
+def _text(value: Value, key: str, what: str = "text") -> str:
     if not isinstance(value, Text) or not value.text:
-        raise BadFile(value.line, f"{key} has to be text")
+        raise BadFile(value.line, f"{key} has to be {what}")
     return value.text
 
 
 def _amounts(value: Value, key: str) -> dict[str, int | None]:
     found = {}
-    given = pairs(value, f"{key}, which maps resources to amounts (containers: 8)")
+    given = pairs(value, key, "{containers: 8}")
     for resource, amount in given.pairs.items():
-        text, words = _text(amount, f"{key} of {resource}"), WORDS[key]
-        try:
+        line, words = given.lines[resource], WORDS[key]
+        with _bad(line, key):
             check_resource(resource)
+        text = _text(amount, f"{key} of {resource}", "an amount")
+        with _bad(line, key, "" if text[0].isdigit() else f", or {' or '.join(words)}"):
             found[resource] = words[text] if text in words else parse(resource, text)
-        except Malformed as error:
-            raise BadFile(given.lines[resource], f"{key}: {error}, or {' or '.join(words)}") from None
     return found
 
 
+@contextmanager
+def _bad(line: int, key: str, further: str = "") -> Iterator[None]:
+    try:
+        yield
+    except Malformed as error:
+        raise BadFile(line, f"{key}: {error}{further}") from None
+
+
 def _weight(value: Value, key: str) -> Any:
-    return _checked(value, key, policies.weight)
+    text = _text(value, key, "a number or a fraction (1/3)")
+    try:
+        number(text, ())  # which takes no such power of ten as would fill the memory
+        return policies.weight(text)
+    except (BadForm, ArgumentTypeError):
+        raise BadFile(value.line, f"cannot read {text[:20]!r} as a weight: write 2, 0.5, 1/3 or 0") from None
 
 
 def _policy(value: Value, key: str) -> dict[str, Any]:
-    given = pairs(value, "a policy", tuple(policies.READERS))
+    given = pairs(value, key, "{reclaim: never}", tuple(policies.READERS))
     return {rule: _rule(rule, value) for rule, value in given.pairs.items() if not _nothing(value)}
 
 
@@ -79,12 +94,12 @@ def _checked(value: Value, key: str, reader: Callable[[str], Any]) -> Any:
     text = _text(value, key)
     try:
         return reader(text)
-    except (ValueError, ArgumentTypeError) as error:
+    except ValueError as error:
         raise BadFile(value.line, f"cannot set {key} to {text[:40]!r}: {error}") from None
 
 
 def _defaults(value: Value, key: str) -> dict[str, Any]:
-    given = pairs(value, key, LIMITS)
+    given = pairs(value, key, "{hard_limit: {containers: 8}}", LIMITS)
     return {word: _amounts(amounts, word) for word, amounts in given.pairs.items()}
 
 
@@ -94,7 +109,7 @@ def _children(value: Value, key: str) -> list[dict[str, Any]]:
     found: dict[str, dict[str, Any]] = {}
     lines: dict[str, int] = {}
     for child in value.items:
-        node = _node(pairs(child, "a project", KEYS))
+        node = _node(pairs(child, "a project", "name: team1", KEYS))
         called = str(node.get("id", node.get("name")))
         if called in found:
             raise BadFile(child.line, f"{called[:60]!r} stands here twice; it was on line {lines[called]}")
@@ -115,10 +130,10 @@ _READERS: Mapping[str, Callable[[Value, str], Any]] = {
 }
 
 
-def pairs(value: Value, what: str, known: tuple[str, ...] | None = None) -> Pairs:
+def pairs(value: Value, what: str, example: str, known: tuple[str, ...] | None = None) -> Pairs:
     """`value`, which has to be a mapping with none but `known` keys. Raises BadFile."""
     if not isinstance(value, Pairs):
-        raise BadFile(value.line, f"here has to be {what}")
+        raise BadFile(value.line, f"{what} has to be a mapping of names to values; write, say, `{example}`")
     for key, line in value.lines.items():
         if known is not None and key not in known:
             raise BadFile(line, f"{key[:60]!r} is not known here; known are {', '.join(known)}")

@@ -32,7 +32,7 @@ class Units:
     def amounts(self, value: Any, where: Where) -> Amounts:
         """{resource: units}, none of them below 0."""
         return {
-            text(r, where): self._units(r, number(a, (*where, r)), (*where, r))
+            _resource(r, where): self._units(r, number(a, (*where, r)), (*where, r))
             for r, a in mapping(value, where).items()
         }
 
@@ -40,7 +40,7 @@ class Units:
         """{resource: units} at `key`; -1, `unlimited` and `all` are -1, nothing written is {}."""
         found, where = {}, (*where, key)
         for resource, amount in part(whole, key, where[:-1]).items():
-            place = (*where, text(resource, where))
+            place = (*where, _resource(resource, where))
             exact = Fraction(UNLIMITED) if amount in _ENDLESS else number(amount, place)
             found[resource] = UNLIMITED if exact == UNLIMITED else self._units(resource, exact, place)
         return found
@@ -56,6 +56,13 @@ class Units:
     def out(self, resource: str, value: int) -> int | float:
         whole, rest = divmod(value, self._scale.get(resource, 1))
         return whole if not rest else value / self._scale[resource]
+
+
+def _resource(name: str, where: Where) -> str:
+    try:
+        return text(name, where)
+    except BadForm:
+        raise BadForm(where, "should name each resource, in up to 255 characters that can be seen") from None
 
 
 def shown(value: float) -> str:

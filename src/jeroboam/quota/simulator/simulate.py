@@ -15,9 +15,12 @@ from jeroboam.quota.settling import end_reservation, settle
 from jeroboam.quota.simulator.report import Report, Result
 from jeroboam.quota.simulator.reshaping import Reshaping, attempt
 from jeroboam.quota.simulator.scenario import shown
-from jeroboam.quota.simulator.start import Start, age
+from jeroboam.quota.simulator.start import CLAIM, Start, age
 from jeroboam.quota.tree import Claim, ClaimState, Reservation, Tree
 from jeroboam.quota.view import tree_view
+
+_ALONE = {"advance": "seconds", "release": "id", "cancel": "id", "requeue": "id", "remove": "project"}
+"""What steps are about that need no more than one word."""
 
 
 def simulate(document: Any) -> Result:
@@ -71,8 +74,10 @@ class Simulation:
         where: Where = ("steps", index)
         step = mapping(written, where, set(self._kinds))
         if len(step) != 1:
-            raise BadForm(where, "should have exactly one action")
+            raise BadForm(where, f"should have exactly one action, one of {', '.join(sorted(self._kinds))}")
         ((kind, details),) = step.items()
+        if kind in _ALONE and isinstance(details, str | int | float):
+            raise BadForm((*where, kind), f"should be written {{{_ALONE[kind]}: {str(details)[:60]}}}")
         self._watch(index + 1, len(self.start.steps))
         held = list(self.tree.reservations.values())
         results = self._kinds[kind](details, (*where, kind))
@@ -105,7 +110,7 @@ class Simulation:
         return sorted(changed, key=lambda c: (c.order, c.id))
 
     def _claim(self, details: Any, where: Where) -> list[Result]:
-        spec = mapping(details, where)
+        spec = mapping(details, where, CLAIM)
         if spec.get("at") is not None:
             self._come_to(float(number(spec["at"], (*where, "at"))), (*where, "at"))
         else:

@@ -27,6 +27,7 @@ NODE = {
     "child_defaults",
     "children",
 }
+TOP = {"reading", "policy", "tree", "claims", "steps"}
 CLAIM = {"project", "id", "amount", "count", "priority", "at", "shortage", "reservation", "reclaimable"}
 MANY = 100_000
 """No document makes more claims."""
@@ -36,7 +37,9 @@ class Start:
     """The state before the first step. `own`: hard_limits as written, by node id; the additive reading needs them."""
 
     def __init__(self, document: Any) -> None:
-        top = mapping(document, (), {"reading", "policy", "tree", "claims", "steps"})
+        if isinstance(document, Mapping) and "tree" not in document and NODE & document.keys() - TOP:
+            raise BadForm((), "has no tree: write `tree:` above the project, and the project indented below it")
+        top = mapping(document, (), TOP)
         reading = top.get("reading", "containment")
         if reading not in ("containment", "additive"):
             raise BadForm(("reading",), "should be containment or additive")
@@ -50,7 +53,7 @@ class Start:
         self.order = 0
         if "tree" not in top:
             raise BadForm(("tree",), "is missing")
-        self.tree = self._plant(mapping(top["tree"], ("tree",), NODE), policy(part(top, "policy", ()), ("policy",)))
+        self.tree = self._plant(mapping(top["tree"], ("tree",), NODE), policy(top.get("policy"), ("policy",)))
         for index, written in enumerate(items(top, "claims", ())):
             for claim in self.claims(written, ("claims", index)):
                 self._take_over(claim, ("claims", index))
@@ -65,7 +68,7 @@ class Start:
 
     def _plant(self, spec: Mapping[str, Any], rules: Policy) -> Tree:
         where: Where = ("tree",)
-        own = policy(part(spec, "policy", where), (*where, "policy"))
+        own = policy(spec.get("policy"), (*where, "policy"))
         rules = replace(Policy(max_priority=HIGHEST), **{**_set(rules), **_set(own)})
         tree = Tree(self._limits(spec, ROOT, {}, where), rules)
         tree.root.name = text(spec.get("name", "root"), (*where, "name"))
@@ -88,7 +91,7 @@ class Start:
         name, ident = text(spec.get("name"), (*where, "name")), _id(spec, where)
         node_id = f"/{ident or name}"  # so nothing that is written can be the root's id
         self._call(name, ident, node_id, where)
-        node = Node(node_id, name, policy=policy(part(spec, "policy", where), (*where, "policy")))
+        node = Node(node_id, name, policy=policy(spec.get("policy"), (*where, "policy")))
         node.limits = self._limits(spec, node_id, parent.limits, where)
         self._settings(spec, node, where)
         attach(tree, node, parent.id)
@@ -194,7 +197,7 @@ class Start:
         """Admitted already, as it is, even if it exceeds a limit."""
         node = self.tree.nodes.get(claim.node_id)
         if node is None:
-            raise BadForm((*where, "project"), "is not in the tree")
+            raise BadForm((*where, "project"), f"is not in the tree: {claim.node_id.removeprefix('/')}")
         for resource in claim.amounts:
             if not node.knows(resource):
                 raise BadForm((*where, "amount", resource), "has no limit on the way to the root")
