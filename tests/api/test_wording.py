@@ -36,6 +36,10 @@ WRONG: list[tuple[type[BaseModel], dict[str, Any], str]] = [
     (UpdateNode, {"weight": "x"}, "weight has to be a whole number or a fraction: 3, 3/2"),
     (ReserveBody, {"amounts": {}}, "amounts has to have 1 or more entries"),
     (ReserveBody, {"amounts": {"A": 1}}, "amounts.A is no name of a resource"),
+    (ReserveBody, {"amounts": {"int": -1}}, "amounts.int has to be 0 or more"),
+    (CreateContainer, {"labels": {"int": 1}}, "labels.int has to be text"),
+    (CreateContainer, {"labels": {"none": []}}, "labels.none has to be text"),
+    (CreateContainer, {"environment": {"str": []}}, "environment.str has to be text"),
     (CreateContainer, {"a": 1, "b": 1, "c": 1, "d": 1}, "(and 2 more)"),
 ]
 
@@ -45,7 +49,7 @@ def test_what_a_field_has_to_be_is_said(kind: type[BaseModel], sent: dict[str, A
     image = {"image": "busybox"} if kind is CreateContainer and sent and "a" not in sent else {}
     with pytest.raises(ValidationError) as wrong:
         kind.model_validate({**image, **sent})
-    told = sentence([{**error, "loc": ("body", *error["loc"])} for error in wrong.value.errors()])
+    told = sentence([{**error, "loc": ("body", *error["loc"])} for error in wrong.value.errors()], {**image, **sent})
     assert told.startswith("cannot read the request: ")
     assert said in told
     assert not any(word in told for word in ("Input", "constrained", "pattern", "valid"))

@@ -70,7 +70,7 @@ def install(app: FastAPI) -> None:
 
     async def invalid(request: Request, error: Exception) -> Response:
         assert isinstance(error, RequestValidationError)
-        return respond(Malformed(sentence(error.errors())), request_id(request))
+        return respond(Malformed(sentence(error.errors(), error.body)), request_id(request))
 
     async def http(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)

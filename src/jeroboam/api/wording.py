@@ -46,18 +46,24 @@ def form(pattern: str, words: str) -> str:
     return pattern
 
 
-def sentence(errors: Sequence[Mapping[str, Any]]) -> str:
-    """The first few fields that are wrong, each with what it has to be."""
+def sentence(errors: Sequence[Mapping[str, Any]], body: Any = None) -> str:
+    """The first few fields that are wrong, each with what it has to be. `body` tells which part of a path was sent."""
     fields: dict[str, list[Mapping[str, Any]]] = {}
     for error in errors:
-        fields.setdefault(_field(error["loc"]), []).append(error)
+        fields.setdefault(_field(error["loc"], body), []).append(error)
     parts = [f"{field[:100]} {_wanted(of_field)}" for field, of_field in list(fields.items())[:MOST]]
     more = f" (and {len(fields) - MOST} more)" if len(fields) > MOST else ""
     return f"cannot read the request: {'; '.join(parts)}{more}"
 
 
-def _field(loc: Sequence[Any]) -> str:
-    path = [str(part) for part in loc[1:] if not (isinstance(part, str) and _BRANCH.fullmatch(part))]
+def _field(loc: Sequence[Any], sent: Any) -> str:
+    path = []
+    for part in loc[1:]:
+        if isinstance(sent, dict | list) and part in (sent if isinstance(sent, dict) else range(len(sent))):
+            sent = sent[part]  # a key is one even where it is called like a branch: a label `int`
+        elif isinstance(part, str) and _BRANCH.fullmatch(part):
+            continue
+        path.append(str(part))
     return ".".join(path) or f"the {loc[0]}"
 
 
