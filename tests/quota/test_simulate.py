@@ -250,6 +250,15 @@ def test_a_claim_at_the_start_draws_what_is_reserved(
     assert (team["used"]["u"], team["reserved"]["u"]) == (2, 0)
 
 
+def test_vcpus_are_divided_as_the_api_divides_them() -> None:
+    """The rest of a document may be of whole CPUs, as that of an export often is."""
+    weighted = [{"name": "T1", "borrow_limit": {"vcpus": 4}}, {"name": "T2", "weight": 2, "borrow_limit": {"vcpus": 4}}]
+    first, second = simulate({"tree": {"name": "org", "hard_limit": {"vcpus": 4}, "children": weighted}})["tree"][
+        "children"
+    ]
+    assert (first["deserved"], second["deserved"]) == ({"vcpus": 1.333}, {"vcpus": 2.667})
+
+
 def test_who_watches_is_told_before_each_request_how_far_it_is() -> None:
     steps = [{"claim": {"project": "T1", "id": "a", "amount": {"u": 1}, "count": 2}}, {"advance": {"seconds": 1}}]
     seen: list[tuple[int, int]] = []

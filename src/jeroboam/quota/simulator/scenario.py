@@ -5,10 +5,12 @@ from fractions import Fraction
 from math import lcm
 from typing import Any
 
+from jeroboam.model.quantities import VCPUS
 from jeroboam.quota.forms import BadForm, Where, mapping, number, part, text
 from jeroboam.quota.tree import UNLIMITED, Amounts, Limit
 
 MAX_DEPTH = 32
+THOUSANDTHS = 1000
 FINEST = 10**18
 """No resource is divided finer."""
 
@@ -18,10 +20,12 @@ _ENDLESS = ("unlimited", "all")
 
 
 class Units:
-    """Whole base units for the fractions of a document, and back."""
+    """Whole base units for the fractions of a document, and back. vcpus are divided as finely as the API counts them:
+    a document that has them in whole CPUs alone (an export) says nothing against parts of one.
+    """
 
     def __init__(self, document: Any) -> None:
-        self._scale: dict[str, int] = {}
+        self._scale = {VCPUS: THOUSANDTHS}
         for resource, value, where in _written(document, ()):
             self._scale[resource] = lcm(self._scale.get(resource, 1), value.denominator)
             if self._scale[resource] > FINEST:
