@@ -7,7 +7,7 @@ claims that are looked at, however many there are.
 
 from bisect import bisect_left, insort
 from collections.abc import Callable, Iterator
-from heapq import merge
+from heapq import heapify, heappop, heapreplace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -56,15 +56,23 @@ class Candidates:
 
     def ranked(self, contested: set[str], waste: "Callable[[Claim], int]") -> "Iterator[tuple[Rank, Claim]]":
         """Those that hold something of what is contested, the best to take first."""
-        for priority in sorted(self._kinds):
-            touched = [k for k in self._kinds[priority].values() if not contested.isdisjoint(k[0].amounts)]
-            yield from merge(*(self._alike_ranked(alike, waste(alike[0])) for alike in touched))
-
-    def _alike_ranked(self, alike: "list[Claim]", waste: int) -> "Iterator[tuple[Rank, Claim]]":
         known = self._claims
-        for claim in alike:
-            if known.get(claim.id) is claim:
-                yield (claim.priority, waste, -claim.order, claim.id), claim
+        for priority in sorted(self._kinds):
+            kinds = [k for k in self._kinds[priority].values() if not contested.isdisjoint(k[0].amounts)]
+            # The first of each kind: its rank, which kind it is (so that nothing else is compared), where it stands.
+            heap = [((priority, waste(k[0]), -k[0].order, k[0].id), n, 0) for n, k in enumerate(kinds)]
+            heapify(heap)
+            while heap:
+                rank, kind, at = heap[0]
+                alike = kinds[kind]
+                claim = alike[at]
+                if at + 1 < len(alike):
+                    after = alike[at + 1]
+                    heapreplace(heap, ((priority, rank[1], -after.order, after.id), kind, at + 1))
+                else:
+                    heappop(heap)
+                if known.get(claim.id) is claim:
+                    yield rank, claim
 
     def _alike(self, claim: "Claim") -> "list[Claim]":
         kinds = self._kinds.setdefault(claim.priority, {})
