@@ -106,7 +106,16 @@ def test_policies_are_read(text: str, rule: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["reclaim=some", "grace=1", "grace_seconds=-1", "grace_seconds=nan", "max_priority=101", "reclaimable=0", "x"],
+    [
+        "reclaim=some",
+        "grace=1",
+        "grace_seconds=-1",
+        "grace_seconds=nan",
+        "max_priority=101",
+        "reclaimable=0",
+        "x",
+        "max_priority=" + "9" * 5000,
+    ],
 )
 def test_policies_that_cannot_be_read_are_refused(text: str) -> None:
     with pytest.raises(argparse.ArgumentError):
@@ -118,7 +127,7 @@ def test_weights_are_fractions(text: str, weight: int | str) -> None:
     assert policies.weight(text) == weight
 
 
-@pytest.mark.parametrize("text", ["-1", "1/0", "x", "1e9", "nan", "inf"])
+@pytest.mark.parametrize("text", ["-1", "1/0", "x", "1e9", "1e99999999", "1..2", "nan", "inf", "9" * 5000])
 def test_weights_that_are_none_are_refused(text: str) -> None:
     with pytest.raises(argparse.ArgumentTypeError):
         policies.weight(text)

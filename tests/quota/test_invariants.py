@@ -334,7 +334,7 @@ class Histories(RuleBasedStateMachine):
     def candidates_are_kept_as_they_would_be_found(self) -> None:
         """Searches find them in the same order, however the claims came and went since the first."""
         for node in self.tree.nodes.values() if hasattr(self, "tree") else ():
-            kept, found = node.candidates(), Candidates(node.claims)
+            kept, found = node.candidates(), Candidates(node.claims.values())
             assert [*kept.ranked({*RESOURCES}, no_waste)] == [*found.ranked({*RESOURCES}, no_waste)]
 
     @invariant()

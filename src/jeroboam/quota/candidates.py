@@ -6,7 +6,7 @@ claims that are looked at, however many there are.
 """
 
 from bisect import bisect_left, insort
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from heapq import heapify, heappop, heapreplace
 from typing import TYPE_CHECKING
 
@@ -20,35 +20,24 @@ Kind = frozenset[tuple[str, int]]
 
 
 class Candidates:
-    """Made of `claims` when a node is searched first. What enters, leaves or changes afterwards is said here; what has
-    left without a word is passed over, and more of that than is left makes them `stale`.
-    """
+    """Made of a node's claims when it is searched first; what enters, leaves or changes afterwards is said here."""
 
-    def __init__(self, claims: "dict[str, Claim]") -> None:
-        self._claims = claims
-        self._count = len(claims)
+    def __init__(self, claims: "Iterable[Claim]") -> None:
         self._kinds: dict[int, dict[Kind, list[Claim]]] = {}  # by priority; the claims of each in their order
-        for claim in sorted(claims.values(), key=_newest):
+        for claim in sorted(claims, key=_newest):
             self._alike(claim).append(claim)
 
     def __deepcopy__(self, memo: object) -> None:
         """A copy of the tree makes its own, if it is ever searched."""
 
-    @property
-    def stale(self) -> bool:
-        return self._count > 2 * len(self._claims)
-
     def add(self, claim: "Claim") -> None:
-        self._count += 1
         insort(self._alike(claim), claim, key=_newest)
 
     def remove(self, claim: "Claim") -> None:
         """As it is there: its amounts and its order are those that it was added with."""
-        self._count -= 1
         kinds, kind = self._kinds[claim.priority], frozenset(claim.amounts.items())
         alike = kinds[kind]
-        at = bisect_left(alike, _newest(claim), key=_newest)
-        del alike[next(i for i in range(at, len(alike)) if alike[i] is claim)]
+        del alike[bisect_left(alike, _newest(claim), key=_newest)]
         if not alike:
             del kinds[kind]
         if not kinds:
@@ -56,7 +45,6 @@ class Candidates:
 
     def ranked(self, contested: set[str], waste: "Callable[[Claim], int]") -> "Iterator[tuple[Rank, Claim]]":
         """Those that hold something of what is contested, the best to take first."""
-        known = self._claims
         for priority in sorted(self._kinds):
             kinds = [k for k in self._kinds[priority].values() if not contested.isdisjoint(k[0].amounts)]
             # The first of each kind: its rank, which kind it is (so that nothing else is compared), where it stands.
@@ -65,14 +53,12 @@ class Candidates:
             while heap:
                 rank, kind, at = heap[0]
                 alike = kinds[kind]
-                claim = alike[at]
+                yield rank, alike[at]
                 if at + 1 < len(alike):
                     after = alike[at + 1]
                     heapreplace(heap, ((priority, rank[1], -after.order, after.id), kind, at + 1))
                 else:
                     heappop(heap)
-                if known.get(claim.id) is claim:
-                    yield rank, claim
 
     def _alike(self, claim: "Claim") -> "list[Claim]":
         kinds = self._kinds.setdefault(claim.priority, {})

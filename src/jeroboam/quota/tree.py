@@ -120,7 +120,7 @@ class Node:
     subtree: Amounts = field(default_factory=dict)
     generation: int = 1
     children: "dict[str, Node]" = field(default_factory=dict)
-    claims: dict[str, Claim] = field(default_factory=dict)  # the charged ones
+    claims: dict[str, Claim] = field(default_factory=dict)  # the charged ones: see hold and let_go
     allocated: Amounts = field(default_factory=dict)  # what the children own
     lendable: Amounts = field(default_factory=dict)  # what the children's subtrees could lend
     _candidates: Candidates | None = None
@@ -169,8 +169,8 @@ class Node:
 
     def candidates(self) -> Candidates:
         """The charged claims, in the order in which they would leave."""
-        if self._candidates is None or self._candidates.stale:
-            self._candidates = Candidates(self.claims)
+        if self._candidates is None:
+            self._candidates = Candidates(self.claims.values())
         return self._candidates
 
     def hold(self, claim: Claim) -> None:

@@ -1,6 +1,7 @@
 """Rules of a node on the command line: `--policy grace_seconds=30`."""
 
 import argparse
+import re
 from collections.abc import Callable
 from fractions import Fraction
 from typing import Any
@@ -27,10 +28,14 @@ class PolicyAction(argparse.Action):
         setattr(namespace, self.dest, {**(getattr(namespace, self.dest) or {}), key: value})
 
 
+_WEIGHT = re.compile(r"[\d./]{1,15}", re.ASCII)
+"""What Fraction reads, or refuses, without much work: an exponent could be any power of ten."""
+
+
 def weight(text: str) -> int | str:
     """A fraction as the API takes it: 3, or "3/2"."""
     try:
-        fraction = Fraction(text)
+        fraction = Fraction(text) if _WEIGHT.fullmatch(text) else Fraction(-1)
     except (ValueError, ZeroDivisionError):
         fraction = Fraction(-1)
     if fraction < 0 or fraction.numerator > 10**6 or fraction.denominator > 10**6:
@@ -59,7 +64,7 @@ def _number(text: str) -> bool:
 
 
 def _priority(text: str) -> int:
-    if not (text.isascii() and text.isdigit() and int(text) <= 100):
+    if not (text.isascii() and text.isdigit() and len(text) < 4 and int(text) <= 100):
         raise ValueError("it is a whole number from 0 to 100")
     return int(text)
 

@@ -181,7 +181,7 @@ def forget(books: Books, claim_id: str) -> None:
     if claim is not None:
         node = books.tree.nodes.get(claim.node_id)
         if node is not None:
-            node.claims.pop(claim_id, None)
+            node.let_go(claim_id)
     books.tree.waiting.pop(claim_id, None)
     books.objects.pop(claim_id, None)
 
