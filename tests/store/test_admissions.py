@@ -2,7 +2,7 @@
 
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import pytest
@@ -100,6 +100,30 @@ def test_those_that_queue_share_a_commit(db: Database, admissions: Admissions) -
             "object-first"
         }
     assert len(commits) <= 4  # the first, the others, and what a server tells of when it is first listened to
+
+
+def test_who_came_meanwhile_waits_for_who_was_just_answered(
+    admissions: Admissions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Or one of several would always be a batch behind the others, and have a commit of its own."""
+    batches, admit_plain = list[int](), ledger.admit_plain
+
+    def counted(tx: Connection, together: Sequence[Asked], now: float) -> list[bool]:
+        batches.append(len(together))
+        return admit_plain(tx, together, now)
+
+    monkeypatch.setattr(ledger, "admit_plain", counted)
+    monkeypatch.setattr("jeroboam.store.admissions.GATHER_SECONDS", 30)
+    gate = Gate(admissions, 1, lambda: None)
+    meanwhile = threading.Thread(
+        target=lambda: gate.entered.wait() and admissions.submit(asked("b"), 1.0, outcome), daemon=True
+    )
+    meanwhile.start()
+    admissions.submit(asked("a"), 1.0, gate)
+    wait_until(lambda: admissions._expected == 2, "who came meanwhile waits for another")
+    assert admissions.submit(asked("again"), 1.0, outcome) == "admitted"
+    meanwhile.join()
+    assert batches == [1, 2]
 
 
 def test_each_has_a_verdict_of_its_own(db: Database, admissions: Admissions) -> None:

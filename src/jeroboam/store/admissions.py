@@ -153,7 +153,6 @@ class Admissions:
         """Carries out all that have come. The leader tells the first of them, each of them the next."""
         with self._guard:
             batch, self._queue = self._queue[:MOST], self._queue[MOST:]
-            self._sizes = (self._sizes[1], len(batch))
         try:
             self._carry_out(batch)
         finally:
@@ -163,6 +162,8 @@ class Admissions:
                     waiting.done = True
                     if waiting is not leader:
                         teller.following = teller = waiting
+                # Those that were just answered come back to those that have come meanwhile.
+                self._sizes = (self._sizes[1], len(batch) + len(self._queue))
                 first = self._queue[0] if self._queue else None
                 self._led = first is not None
             if first is not None:
