@@ -1,8 +1,7 @@
 """Requests that share a commit: each has its own verdict, and none is lost with another."""
 
-import signal
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
@@ -228,48 +227,3 @@ def test_more_than_fit_into_one_commit_take_several(
     assert behind_a_gate(admissions, acts) == ["admitted"] * 10
     with db.read() as tx:
         assert used(tx, "team1") == [11]
-
-
-@pytest.fixture
-def interrupt() -> Iterator[Callable[[], None]]:
-    """Interrupts the main thread, and returns when it has been."""
-    heard = threading.Event()
-
-    def handle(*_: object) -> None:
-        heard.set()
-        raise KeyboardInterrupt
-
-    def act() -> None:
-        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGUSR1)
-        assert heard.wait(10)
-
-    before = signal.signal(signal.SIGUSR1, handle)
-    yield act
-    signal.signal(signal.SIGUSR1, before)
-
-
-@pytest.mark.parametrize("place", [0, 2])
-def test_who_is_interrupted_in_the_queue_leaves_nobody_behind_it_waiting(
-    db: Database, admissions: Admissions, interrupt: Callable[[], None], place: int
-) -> None:
-    """As the first, who is to lead, and as one who is to tell the next."""
-    gate, results = Gate(admissions, 5, interrupt), dict[int, str]()
-
-    def run(n: int) -> None:
-        gate.entered.wait()
-        wait_until(lambda: len(admissions._queue) >= n, "its place in the queue")
-        results[n] = admissions.submit(asked(f"c{n}"), 1.0, outcome)
-
-    acts = [lambda n=n: run(n) for n in range(5) if n != place]
-    acts.append(lambda: admissions.submit(asked("first"), 1.0, gate))
-    threads = [threading.Thread(target=act, daemon=True) for act in acts]
-    for thread in threads:
-        thread.start()
-    with pytest.raises(KeyboardInterrupt):
-        run(place)
-    for thread in threads:
-        thread.join(10)
-    assert results == {n: "admitted" for n in range(5) if n != place}
-    assert admissions.submit(asked("later", "team2"), 1.0, outcome) == "admitted"
-    with db.read() as tx:
-        assert ledger.differences(tx) == []

@@ -51,15 +51,6 @@ class _Waiting(Generic[T]):
     following: "_Waiting[Any] | None" = None
     """Of its batch, the one that it tells: woken all at once they would only queue for the interpreter."""
 
-    def until_told(self) -> None:
-        """Who is interrupted stays all the same, as those behind it count on it; the interruption goes on then."""
-        told = False
-        try:
-            told = self.turn.acquire()
-        finally:
-            if not told:
-                self.turn.acquire()
-
 
 class Admissions:
     """Thread-safe. One for all of a process: requests share a commit only with others of the same."""
@@ -107,19 +98,14 @@ class Admissions:
 
     def _wait(self, waiting: _Waiting[Any]) -> None:
         """Until it is done with the others of its batch, or is the first of the next."""
-        try:
-            waiting.until_told()
-        finally:
-            if not waiting.done:
-                self._be_first(waiting)
-
-    def _be_first(self, waiting: _Waiting[Any]) -> None:
-        with self._guard:
-            leads = self._all_here(first=True)
-        if leads:
-            self._lead(waiting)
-        else:
-            self._gather(waiting)
+        waiting.turn.acquire()
+        if not waiting.done:
+            with self._guard:
+                leads = self._all_here(first=True)
+            if leads:
+                self._lead(waiting)
+            else:
+                self._gather(waiting)
 
     def _gather(self, waiting: _Waiting[Any]) -> None:
         """The first leads when the moment is over; whoever completes the batch before that spares it the wake-up."""
@@ -129,8 +115,8 @@ class Admissions:
         finally:
             if not told and self._gives_up(waiting):
                 self._lead(waiting)
-            if not waiting.done:
-                waiting.until_told()
+        if not waiting.done:
+            waiting.turn.acquire()
 
     def _all_here(self, first: bool) -> bool:
         """Whether those that are waited for, from the first on, have come. True once for each batch."""
