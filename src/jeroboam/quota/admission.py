@@ -8,9 +8,8 @@ from dataclasses import replace
 
 from jeroboam.quota import explain
 from jeroboam.quota.charging import adjust, charge, close_reclaim, credit, open_reclaim, put
-from jeroboam.quota.deciding import decide, fits
+from jeroboam.quota.deciding import decide, fits, fits_now
 from jeroboam.quota.decision import ADMITTED, NOTHING_FOLLOWS, Decision, Request, Settled
-from jeroboam.quota.looks import fits_with_pledges
 from jeroboam.quota.policy import Effective, Shortage
 from jeroboam.quota.reasons import Help, Reason
 from jeroboam.quota.settling import as_request, end_reservation, settle
@@ -198,7 +197,7 @@ def resize(tree: Tree, claim_id: str, amounts: dict[str, int], now: float) -> De
     if grows:
         drawn = claim.reservation if claim.reservation in tree.reservations else None
         asked = Request(claim.id, claim.node_id, grows, claim.priority, Shortage.REFUSE, drawn, claim.reclaimable)
-        decision = decide(tree, asked, now, fits_with_pledges)  # what makes others leave is no help to it
+        decision = decide(tree, asked, now, fits_now)  # what makes others leave is no help to it
         if decision.outcome != "admitted":
             reason = _no_growth(asked, decision.reason)
             adjust(tree, claim, {r: -d for r, d in shrinks.items()})

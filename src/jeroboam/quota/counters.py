@@ -104,13 +104,25 @@ def lift(tree: Tree, node: Node, resource: str, carry: int) -> None:
 
 
 def attach(tree: Tree, node: Node, parent_id: str) -> None:
-    """Load a node as it is stored, its counters right already, its parent loaded before it."""
+    """Put a node below `parent_id`, with its counters as they are: one that is loaded comes before its children."""
     parent = tree.nodes[parent_id]
     node.parent = parent
     parent.children[node.id] = node
     tree.nodes[node.id] = node
-    for resource, limit in node.limits.items():
-        own_more(node, resource, NOTHING, limit)
+    give(node)
+
+
+def give(node: Node, sign: int = 1) -> None:
+    """The nodes above learn (sign 1) or forget (-1) what the node owns and could lend, and all below it with it."""
+    for resource in node.limits:
+        _give(node, resource, sign)
+    for resource in node.allocated:
+        if resource not in node.limits:
+            _give(node, resource, sign)
+
+
+def _give(node: Node, resource: str, sign: int) -> None:
+    _tell(node.parent, resource, sign * owned(node, resource), sign * could_lend(node, resource))
 
 
 def own_more(node: Node, resource: str, old: Limit, new: Limit) -> None:
@@ -165,6 +177,11 @@ def served(node: Node, resource: str, limit: Limit | None = None) -> int:
     hard = (limit or node.limit(resource)).hard
     own = 0 if hard < 0 else max(0, hard - node.allocated.get(resource, 0))
     return own + node.lendable.get(resource, 0)
+
+
+def could_lend(node: Node, resource: str) -> int:
+    """What of it, and of all below it, others may use while it is idle."""
+    return _could_lend(node, resource, node.limit(resource))
 
 
 def _could_lend(node: Node, resource: str, limit: Limit) -> int:

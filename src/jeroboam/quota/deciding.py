@@ -15,8 +15,10 @@ from jeroboam.quota.trial import Short, Trial, leave, leaving, pledged, undo
 from jeroboam.quota.victims import Search
 
 
-def decide(tree: Tree, request: Request, now: float, helped: Possible | None = None) -> Decision:
-    """Admitted, reclaiming (with victims and deadline), waiting or refused (with the reason).
+def decide(
+    tree: Tree, request: Request, now: float, helped: Possible | None = None, *, explained: bool = True
+) -> Decision:
+    """Admitted, reclaiming (with victims and deadline), waiting or refused (with the reason, if it is `explained`).
 
     `helped`: what makes something a help; unset: that the request would be accepted then.
     """
@@ -33,7 +35,7 @@ def decide(tree: Tree, request: Request, now: float, helped: Possible | None = N
         return ADMITTED
     if fits(tree, request, node, rules):
         return ADMITTED
-    return _decide_whole(Look(tree, request, helped or possible), rules, now)
+    return _decide_whole(Look(tree, request, helped or possible), rules, now, explained)
 
 
 def fits(tree: Tree, request: Request, node: Node, rules: Effective) -> bool:
@@ -44,13 +46,13 @@ def fits(tree: Tree, request: Request, node: Node, rules: Effective) -> bool:
     return not Trial().shortages(node, request.amounts)
 
 
-def _decide_whole(look: Look, rules: Effective, now: float) -> Decision:
+def _decide_whole(look: Look, rules: Effective, now: float, explained: bool) -> Decision:
     """Steps 3 to 6, for which the path alone is not enough."""
     tree, request, node = look.tree, look.request, look.node
     firm = not (request.reclaimable and rules.reclaimable)
     lack = not_owned(node, request) if firm else None
     if lack is not None:
-        return _short(request, rules, explain.not_owned(look, lack))
+        return _short(request, rules, explain.not_owned(look, lack) if explained else None)
     present = Trial().shortages(node, request.amounts, firm)
     future = pledged(tree)
     shorts = future.shortages(node, request.amounts, firm) if tree.reclaims else present
@@ -63,7 +65,8 @@ def _decide_whole(look: Look, rules: Effective, now: float) -> Decision:
     victims = _victims(search, shorts)
     if victims is None:
         left = search.unmet or shorts
-        return _short(request, rules, explain.refusal(look, present, left, unfair=search.unfair))
+        reason = explain.refusal(look, present, left, unfair=search.unfair) if explained else None
+        return _short(request, rules, reason)
     return _entitled(tree, request, node, victims, search.rule() or Ground.LEFT_OVER.value, firm, now)
 
 
@@ -76,6 +79,15 @@ def possible(tree: Tree, request: Request) -> bool:
     future = pledged(tree)
     shorts = future.shortages(node, request.amounts, firm)
     return all(s.soft for s in shorts) or _search(tree, request, future, shorts).few()
+
+
+def fits_now(tree: Tree, request: Request) -> bool:
+    """Would it be admitted beside all that is pledged, with nobody leaving for it?"""
+    node = tree.nodes[request.node_id]
+    firm = not (request.reclaimable and node.rules().reclaimable)
+    if firm and not_owned(node, request) is not None:
+        return False
+    return not pledged(tree).shortages(node, request.amounts, firm)
 
 
 def not_owned(node: Node, request: Request) -> Lack | None:
@@ -159,6 +171,6 @@ def _relied_on(tree: Tree, request: Request, node: Node, victims: tuple[str, ...
     return tuple(dict.fromkeys(v for row in reversed(needed) for v in row.victims))
 
 
-def _short(request: Request, rules: Effective, reason: Reason) -> Decision:
+def _short(request: Request, rules: Effective, reason: Reason | None) -> Decision:
     waits = Shortage(request.shortage or rules.shortage) is Shortage.WAIT
     return Decision("waiting" if waits else "refused", reason=reason)

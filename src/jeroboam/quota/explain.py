@@ -1,6 +1,6 @@
 """Finds the figures behind a no, and what would help."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import cache
 
 from jeroboam.quota import helps
@@ -17,7 +17,7 @@ from jeroboam.quota.tree import PENDING, Node, Tree
 from jeroboam.quota.trial import Short, Trial, pledged
 
 Part = Callable[[str], int | None]
-"""What the requester deserves of a resource; None: nothing bounds it."""
+"""What the requester deserves of a resource, or could have now; None: nothing bounds it."""
 
 
 def bad_request(tree: Tree, node: Node, request: Request, rules: Effective) -> Reason | None:
@@ -67,21 +67,27 @@ def bad_draw(tree: Tree, request: Request, reservation_id: str) -> Reason | None
 
 def refusal(look: Look, present: list[Short], shorts: list[Short], *, unfair: bool) -> Reason:
     """Why a request neither fits nor may take from others. `shorts`: what nobody may leave for."""
-    node, never = look.node, look.never()
+    node, never = look.node, {s.resource for s in look.never()}
     part: Part = cache(lambda resource: deserved(node, resource))
+    now: Part = cache(lambda resource: fair_now(node, resource, _wanted(look)))
     beyond = _beyond_fair(look, part) if unfair else []
     decides = beyond[0] if beyond else None
     firm = [s for s in shorts if not s.soft] or shorts
-    short = next((s for s in firm if s.resource in never), None) or next(
-        (s for s in firm if s.resource == decides), firm[0]
-    )
+    told = [s for s in (*firm, *present) if s.resource in never] or [s for s in firm if s.resource == decides] or firm
+    short = told[0]
     code = "limit_reached" if short.node is node else "share_reached" if unfair else "ancestor_full"
     if not any(s.node is short.node and s.resource == short.resource for s in present):
         code = "pledged"
     decides = decides if code == "share_reached" else None
-    figures = _figures(look.request, short) | _fair_figures(look, decides, part(decides or short.resource))
+    figures = _figures(look.request, short)
+    fair = part(decides or short.resource)
+    if fair is not None:
+        figures["deserved"] = fair
+    if decides is not None:
+        figures |= _fair_figures(look, decides, now)
     others = any(r != short.resource for r in beyond)  # less of one resource alone would not make it fair
-    owed = [] if others else _owed(look, short.resource, part, unfair=unfair)
+    parts = () if others else (part, now) if unfair else (part,)
+    owed = _owed(look, short.resource, parts) if parts else []
     what_helps = tuple(helps.when_short(look, short, firm, owed, ever=not never))
     rule = "U + R + asked <= H + BL"
     return Reason(code, short.node.id, short.resource, figures, rule, what_helps, decides, never=bool(never))
@@ -101,20 +107,16 @@ def _figures(request: Request, short: Short) -> dict[str, int]:
     }
 
 
-def _fair_figures(look: Look, decides: str | None, part: int | None) -> dict[str, int]:
-    """What it deserves; where fairness decides also what it has, waits for, and asks for, and, where that is more, what
-    it could have now.
-    """
-    fair = {} if part is None else {"deserved": part}
-    if decides is None:
-        return fair
+def _fair_figures(look: Look, decides: str, now: Part) -> dict[str, int]:
+    """What it has, waits for, and asks for, and, where that is more, what it could have now."""
     held, asks = taken(look.node, decides), look.request.amounts.get(decides, 0)
     promised = pledged(look.tree).taken(look.node, decides)
-    now = fair_now(look.node, decides, _wanted(look))
-    fair |= {"has": held, "asks": asks}
+    figures, most = {"has": held, "asks": asks}, now(decides)
     if promised > held:
-        fair["waits"] = promised - held
-    return {**fair, "fair_now": now} if now is not None and promised + asks > now else fair
+        figures["waits"] = promised - held
+    if most is not None and promised + asks > most:
+        figures["fair_now"] = most
+    return figures
 
 
 def _wanted(look: Look) -> Trial:
@@ -136,11 +138,11 @@ def _less(part: int | None, held: int) -> bool:
     return part is not None and part < held
 
 
-def _owed(look: Look, resource: str, part: Part, *, unfair: bool) -> list[int]:
-    """What others may have to leave for: as much as is owned on the path, deserved, or fair now, and not held yet."""
+def _owed(look: Look, resource: str, parts: Iterable[Part]) -> list[int]:
+    """What others may have to leave for: as much as is owned on the path, or a fair part, and not held yet."""
     node, future = look.node, pledged(look.tree)
     owed = [owned(n, resource) - future.taken(n, resource) for n in node.path() if n.parent is not None]
-    fair = (part(resource), fair_now(node, resource, _wanted(look)) if unfair else None)
+    fair = [part(resource) for part in parts]
     return owed + [units - future.taken(node, resource) for units in fair if units is not None]
 
 

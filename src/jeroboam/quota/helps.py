@@ -144,8 +144,9 @@ def _could_free(look: Look, lack: Lack) -> bool:
                 return True
     for child in owner.children.values():
         limit = child.limit(resource)
-        if limit.hard >= missing and free(child, resource) >= missing:
-            return look.limiting([(child, {resource: replace(limit, hard=limit.hard - missing)})])
+        less = {resource: replace(limit, hard=limit.hard - missing)}
+        if limit.hard >= missing and free(child, resource) >= missing and look.limiting([(child, less)]):
+            return True
     return False
 
 

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 
-from jeroboam.quota.counters import bound, taken
+from jeroboam.quota.counters import bound, could_lend, owned, taken
 from jeroboam.quota.tree import ROOT, Amounts, ClaimState, Tree
 
 Counters = dict[str, dict[str, Amounts]]
@@ -61,25 +61,20 @@ def _counters(tree: Tree) -> list[str]:
 
 
 def _ownership(tree: Tree) -> list[str]:
-    """At each parent: what the children own, and the reserves, is within hard_limit."""
+    """At each parent: what the children own, and the reserves, is within hard_limit; what they lend is known."""
     wrong = []
     for node in tree.nodes.values():
         for resource in {**node.limits, **node.allocated}:
-            kept = sum(_owned(c, resource) for c in node.children.values())
+            kept = sum(owned(c, resource) for c in node.children.values())
             if kept != node.allocated.get(resource, 0):
                 wrong.append(f"{node.name}: allocated {resource} is {node.allocated.get(resource, 0)}, not {kept}")
+            lends = sum(could_lend(c, resource) for c in node.children.values())
+            if lends != node.lendable.get(resource, 0):
+                wrong.append(f"{node.name}: lendable {resource} is {node.lendable.get(resource, 0)}, not {lends}")
             hard = node.limit(resource).hard
             if 0 <= hard < kept + node.reserved.get(resource, 0):
                 wrong.append(f"{node.name}: {kept} {resource} are given away, hard_limit is {hard}")
     return wrong
-
-
-def _owned(node: object, resource: str) -> int:
-    from jeroboam.quota.counters import owned
-    from jeroboam.quota.tree import Node
-
-    assert isinstance(node, Node)
-    return owned(node, resource)
 
 
 def _indexes(tree: Tree) -> list[str]:

@@ -6,8 +6,9 @@ from dataclasses import dataclass, replace
 
 from jeroboam.quota.counters import change, put_limit, taken
 from jeroboam.quota.decision import Request
-from jeroboam.quota.tree import NOTHING, Amounts, Limit, Node, Tree
-from jeroboam.quota.trial import Short, Trial, pledged
+from jeroboam.quota.policy import WithinProject
+from jeroboam.quota.tree import NOTHING, PENDING, Amounts, Limit, Node, Reservation, Tree
+from jeroboam.quota.trial import Short, Trial
 
 Possible = Callable[[Tree, Request], bool]
 """Would the request be accepted?"""
@@ -30,10 +31,12 @@ class Look:
         firm = not (self.request.reclaimable and self.node.rules().reclaimable)
         return trial.shortages(self.node, self.request.amounts, firm)
 
-    def never(self) -> set[str]:
-        """The resources of which it asks too much if all claims were gone, and all reservations that have an end."""
-        trial = _empty(self.tree, self.node, self.request.amounts)
-        return {s.resource for s in self.shortages(trial) if not s.soft}
+    def never(self) -> list[Short]:
+        """Where it asks too much even if all claims were gone, and all reservations that have an end."""
+        with ExitStack() as stack:
+            for place, resource, units in _of_the_unbounded(self.tree):
+                stack.enter_context(unreserved(self.tree, place, resource, units))
+            return [s for s in self.shortages(_empty(self.tree, self.node, self.request.amounts)) if not s.soft]
 
     def asking(self, amounts: Amounts) -> bool:
         """If it asked for so much of these, and of the others what it does."""
@@ -46,7 +49,7 @@ class Look:
         own = [c for c in own if c.id != self.request.id]
         if any(sum(c.amounts.get(r, 0) for c in own) < amount for r, amount in amounts.items()):
             return False
-        with released(tree, node, amounts):
+        with released(tree, node, amounts), spared(node):
             return self.possible(tree, self.request)
 
     def limiting(self, changes: Iterable[tuple[Node, Mapping[str, Limit]]]) -> bool:
@@ -57,26 +60,48 @@ class Look:
             return self.possible(self.tree, self.request)
 
 
+def _of_the_unbounded(tree: Tree) -> list[tuple[Node, str, int]]:
+    """What is reserved where there is no bound: above, that counts as given away."""
+    places = ((tree.nodes[r.node_id], r.amounts) for r in tree.reservations.values())
+    return [(place, r, units) for place, held in places for r, units in held.items() if place.limit(r).hard < 0]
+
+
 def _empty(tree: Tree, node: Node, resources: Iterable[str]) -> Trial:
     """What a node takes out of its parent then is what its subtree does not lend (H - what could be lent), and more
     where reservations without an end need it.
     """
     trial = Trial()
-    held = [r for r in tree.reservations.values() if r.until is None and r.amounts]
-    places = [tree.nodes[r.node_id] for r in held]
-    for at in {n.id: n for place in (node, *places) for n in place.path()}.values():
+    held = [(tree.nodes[r.node_id], _whole(tree, r)) for r in tree.reservations.values() if r.until is None]
+    for at in {n.id: n for place in (node, *(place for place, _ in held)) for n in place.path()}.values():
         for resource in resources:
             kept = max(0, at.allocated.get(resource, 0) - at.lendable.get(resource, 0))
             trial.shift[at.id, resource] = kept - taken(at, resource)
-    for reservation, place in zip(held, places, strict=True):
-        bounded = {r: a for r, a in reservation.amounts.items() if place.limit(r).hard >= 0}
-        trial.add(place, bounded)  # elsewhere it is allocated already
+    for place, amounts in held:
+        trial.add(place, amounts)
     return trial
 
 
-def fits_with_pledges(tree: Tree, request: Request) -> bool:
-    """Would it fit beside all that is pledged, with nobody leaving for it?"""
-    return all(s.soft for s in Look(tree, request, fits_with_pledges).shortages(pledged(tree)))
+def _whole(tree: Tree, reservation: Reservation) -> Amounts:
+    """What it holds if nobody draws from it, or, while its units are still being taken back, what it will."""
+    making = tree.claims.get(reservation.id)
+    pending = making.amounts if making is not None and making.state in PENDING else {}
+    drawn = (c.amounts for c in tree.nodes[reservation.node_id].claims.values() if c.reservation == reservation.id)
+    whole: Amounts = {}
+    for amounts in (reservation.amounts, pending, *drawn):
+        for resource, units in amounts.items():
+            whole[resource] = whole.get(resource, 0) + units
+    return whole
+
+
+@contextmanager
+def spared(node: Node) -> Iterator[None]:
+    """Where nobody displaces claims of its own: those that it gives back are not there to be taken again."""
+    policy = node.policy
+    node.policy = replace(policy, within_project=WithinProject.NEVER)
+    try:
+        yield
+    finally:
+        node.policy = policy
 
 
 @contextmanager

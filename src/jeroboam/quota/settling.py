@@ -131,9 +131,10 @@ def _serve(tree: Tree, waiting: list[Claim], now: float) -> tuple[list[str], lis
     """Who of them is admitted now, and who has a reclaim of its own now."""
     admitted, reclaiming = [], []
     for claim in sorted(waiting, key=lambda c: (-c.priority, c.order, c.id)):
-        decision = decide(tree, as_request(claim), now)
+        # Who goes on waiting keeps what was said of it.
+        decision = decide(tree, as_request(claim), now, explained=claim.reason is None)
         if decision.outcome != "waiting" or claim.reason is None:
-            claim.reason = decision.reason  # who goes on waiting keeps what was said of it
+            claim.reason = decision.reason
         if decision.outcome == "admitted":
             charge(tree, claim)
             admitted.append(claim.id)

@@ -2,14 +2,14 @@
 
 from dataclasses import replace
 
-from jeroboam.quota.counters import attach, drawn, free, lift, own_more, owned
+from jeroboam.quota.counters import attach, drawn, free, give, lift, owned
 from jeroboam.quota.decision import Request, Settled
 from jeroboam.quota.flows import flow
 from jeroboam.quota.helps import raise_limits
 from jeroboam.quota.looks import Look
 from jeroboam.quota.reasons import Help, QuotaConflict, Reason
 from jeroboam.quota.settling import settle
-from jeroboam.quota.tree import LIVE, NOTHING, Node, Tree
+from jeroboam.quota.tree import LIVE, Node, Tree
 from jeroboam.quota.trial import Trial
 
 DRAIN = (Help("drain"),)
@@ -130,8 +130,7 @@ def _detach(tree: Tree, node: Node) -> None:
     assert node.parent is not None
     for resource in {**node.limits, **node.subtree, **node.reserved}:
         lift(tree, node, resource, -drawn(node, resource))
-    for resource, limit in node.limits.items():
-        own_more(node, resource, limit, NOTHING)
+    give(node, -1)
     del node.parent.children[node.id]
     tree.dirty_nodes.add(node.parent.id)
     node.parent = None
