@@ -44,6 +44,7 @@ class Unused:
         self.id = uuid.uuid4().hex
         cloud.table.places[self.id] = Place(self.id, "team3", "project", True, self.org)
         self.member, self.manager = cloud.user(self.id, MEMBER), cloud.user(self.id, MANAGER)
+        self.steward = cloud.user(self.org, MANAGER)
 
     def filled(self, part: Any) -> Any:
         """With the ids in their places."""
@@ -77,6 +78,33 @@ def test_whoever_looks_changes_nothing(unused: Unused, method: str, path: str, b
         assert "/events" in path or all(answer.json().get(key, []) == [] for key in LISTS)
     assert stored(unused.cloud) == before
     assert unused.team.ask("GET", "/quota/v1/nodes/self").json()["deserved"] == deserved
+
+
+REFUSED = {
+    "forbidden": ("member", "POST", "/quota/v1/apply", {"document": {"id": "{id}", "weight": 2}}),
+    "no room in the document": (
+        "above",
+        "POST",
+        "/quota/v1/apply",
+        {"document": {"id": "{org}", "children": [{"id": "{id}", "hard_limit": {"containers": 1000}}]}},
+    ),
+    "a reservation of nothing": ("manager", "POST", "/quota/v1/nodes/{id}/reservations", {"amounts": {"vcpus": 0}}),
+    "a reservation of too much": ("manager", "POST", "/quota/v1/nodes/{id}/reservations", {"amounts": {"vcpus": 99}}),
+    "of what is not limited": ("above", "PUT", "/container/v1/quotas/{id}", {"disk": 3}),
+    "no room": ("above", "PATCH", "/quota/v1/nodes/{id}", {"limits": {"containers": {"hard_limit": 1000}}}),
+    "force": ("steward", "PATCH", "/quota/v1/nodes/{id}", {"force": True, "weight": 2}),
+}
+
+
+@pytest.mark.parametrize("refused", REFUSED)
+def test_a_change_that_is_refused_changes_nothing(unused: Unused, refused: str) -> None:
+    before, deserved = stored(unused.cloud), unused.team.ask("GET", "/quota/v1/nodes/self").json()["deserved"]
+    who, method, path, body = REFUSED[refused]
+    answer = getattr(unused, who).ask(method, unused.filled(path), unused.filled(body))
+    assert answer.status_code in (400, 403, 409), answer.text
+    assert stored(unused.cloud) == before
+    assert unused.team.ask("GET", "/quota/v1/nodes/self").json()["deserved"] == deserved
+    assert not unused.made()
 
 
 def test_it_is_shown_as_it_is_once_it_is_used(unused: Unused) -> None:

@@ -1,7 +1,10 @@
 """A project that nobody has used yet is shown as it would be made, and looking at it changes nothing."""
 
+from contextlib import suppress
+
 import pytest
 
+from jeroboam.model.errors import Conflict
 from jeroboam.quota.tree import Limit, Tree
 from jeroboam.quota.view import node_view, tree_view
 from jeroboam.store import ledger
@@ -68,3 +71,19 @@ def test_the_tree_is_not_read_again_for_it(cloud: Database, monkeypatch: pytest.
             assert "t9" in books.tree.nodes
     with cloud.quota() as books:
         assert "t9" not in books.tree.nodes
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_what_is_made_and_rolled_back_is_taken_out_again(
+    cloud: Database, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The tree is not read again for it: whoever asks for what is refused would hold up everybody else."""
+    with cloud.quota() as books:
+        before, shown = sorted(everything(books.tree)), tree_view(books.tree)
+    monkeypatch.setattr(load, "whole", None)
+    for _ in range(2):
+        with suppress(Conflict), cloud.write() as tx:
+            ledger.ensure_path(tx, path)
+            raise Conflict("cannot do what comes next")
+    with cloud.quota() as books:
+        assert (sorted(everything(books.tree)), tree_view(books.tree)) == (before, shown)

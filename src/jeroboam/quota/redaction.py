@@ -13,12 +13,17 @@ _OF_AN_ANCESTOR = FAIR | {"requested", "asked", "available", "missing"}
 
 def visible(tree: Tree, reason: Reason, own: str, managed: str | None = None) -> Reason:
     """`reason` as a member of project `own` (and manager of node `managed`, with all below it) may read it."""
-    helps = tuple(_help(tree, h, own, managed) for h in reason.helps)
+    helps = tuple(_help(tree, h, own, managed) for h in reason.helps if not _far(tree, h, own, managed))
     if _whole(tree, reason.node, own, managed):
         return replace(reason, helps=helps)
     if _above(tree, reason.node, own):
         return replace(reason, figures=_only(reason.figures), helps=helps)
     return replace(reason, node=None, figures=_only(reason.figures), helps=helps)
+
+
+def _far(tree: Tree, help_: Help, own: str, managed: str | None) -> bool:
+    """Who above a parent could give so much would tell, asked again and again, how much is free there."""
+    return len(help_.nodes) > 1 and not _whole(tree, help_.node, own, managed)
 
 
 def _help(tree: Tree, help_: Help, own: str, managed: str | None) -> Help:

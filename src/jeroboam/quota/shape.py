@@ -60,10 +60,15 @@ def remove(tree: Tree, node_id: str, now: float = 0.0) -> Settled:
     for reservation in [r for r in tree.reservations.values() if r.node_id == node_id]:  # nothing is left in them
         del tree.reservations[reservation.id]
         tree.dirty_reservations.add(reservation.id)
-    _detach(tree, node)
-    del tree.nodes[node_id]
-    tree.dirty_nodes.add(node_id)
+    forget(tree, node)
     return settle(tree, now)
+
+
+def forget(tree: Tree, node: Node) -> None:
+    """As if it had never been made: it holds nothing, and has no children."""
+    _detach(tree, node)
+    del tree.nodes[node.id]
+    tree.dirty_nodes.add(node.id)
 
 
 def move(tree: Tree, node_id: str, parent_id: str, now: float = 0.0) -> Settled:

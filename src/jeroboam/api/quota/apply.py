@@ -60,12 +60,9 @@ def _looked(ctx: Context, place: Place, body: schema.ApplyBody, unmade: Sequence
 
 
 def _applied(ctx: Context, place: Place, body: schema.ApplyBody, unmade: Sequence[Path]) -> list[Change]:
-    if unmade:
-        # By themselves: whoever has the tree in memory would have to read all of it again if they were rolled back.
-        with ctx.services.database.write() as tx:
-            for path in unmade:
-                ledger.ensure_path(tx, path)
     with ctx.services.database.write() as tx, places.worded(ctx, tx, place):
+        for path in unmade:
+            ledger.ensure_path(tx, path)
         document = _from_the_cloud(place, body.document)
         planned = ledger.plan(tx, document, ctx.now, force=body.force)
         _check(ctx, tx, planned, body.force)

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from sqlalchemy import Connection, select
 
@@ -34,20 +34,12 @@ class Place:
     """Its path, while the tree does not have it: nobody has used the project yet."""
 
 
-def made(ctx: Context, ident: str) -> Place:
-    """As `locate`, for what changes it: a node that is first needed now is made."""
-    place = locate(ctx, ident)
-    if place.unmade:
-        with ctx.services.database.write() as tx:
-            ledger.ensure_path(tx, place.unmade)
-    return replace(place, unmade=())
-
-
 def locate(ctx: Context, ident: str) -> Place:
     """By id, by a name that is unique below the caller's node, or `self`. The route's rule is checked.
 
-    Nothing is made: another node would change what its siblings deserve. Raises NotFound (also where it may not be
-    seen), Forbidden, Conflict.
+    Nothing is made: another node would change what its siblings deserve. What changes it makes it first, in the same
+    transaction (ledger.ensure_path), so that a change that is refused leaves none. Raises NotFound (also where it may
+    not be seen), Forbidden, Conflict.
     """
     wanted = (ctx.caller.scope_id or ROOT) if ident == SELF else ident
     database = ctx.services.database

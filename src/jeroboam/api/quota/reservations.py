@@ -49,12 +49,13 @@ def list_reservations(ctx: Ctx, ident: NodeIdent, query: Annotated[schema.BelowQ
 )
 def make_reservation(ctx: Ctx, ident: NodeIdent, body: Annotated[schema.ReserveBody, Body()]) -> Response:
     """Out of what the node owns; units that are lent out are reclaimed as for a request."""
-    place = places.made(ctx, ident)
+    place = places.locate(ctx, ident)
     if not any(body.amounts.values()):
         raise Malformed("cannot reserve nothing: give 1 or more of something")
     until = _until(ctx, body.until)
     reservation_id = body.id or str(uuid.uuid4())
     with ctx.services.database.write() as tx, places.worded(ctx, tx, place):
+        ledger.ensure_path(tx, place.unmade)
         decided = ledger.reserve(
             tx, places.actor(ctx), place.id, reservation_id, dict(body.amounts), until, ctx.now, body.name or ""
         )

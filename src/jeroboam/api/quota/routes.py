@@ -55,11 +55,12 @@ def show_tree(ctx: Ctx, query: Annotated[schema.TreeQuery, Query()]) -> Response
     target="handler",
 )
 def update_node(ctx: Ctx, ident: NodeIdent, body: Annotated[schema.UpdateNode, Body()]) -> Response:
-    place = places.made(ctx, ident)
+    place = places.locate(ctx, ident)
     if body.force:
         ctx.check(place.id, place.ancestors, rule="quota:force")
     changes = {resource: limit.change() for resource, limit in body.limits.items()}
     with ctx.services.database.write() as tx, places.worded(ctx, tx, place):
+        ledger.ensure_path(tx, place.unmade)
         ledger.set_node(
             tx,
             places.actor(ctx),

@@ -59,7 +59,7 @@ def show_quota(ctx: Ctx, ident: ProjectId, query: Annotated[UsagesQuery, Query()
     "PUT", "/quotas/{ident}", rule="quota:set", answers={200: QuotaDocument}, errors=(404, 409, 413), target="handler"
 )
 def update_quota(ctx: Ctx, ident: ProjectId, body: Annotated[QuotaBody, Body()]) -> Response:
-    place = places.made(ctx, ident)
+    place = places.locate(ctx, ident)
     if body.disk is not None:
         raise Unsupported("cannot limit disk: the engine's storage does not; limit containers, cpu and memory")
     hard = {CONTAINERS: _units(body.containers), VCPUS: _units(body.cpu, 1000), MEMORY: _units(body.memory)}
@@ -67,6 +67,7 @@ def update_quota(ctx: Ctx, ident: ProjectId, body: Annotated[QuotaBody, Body()])
         resource: LimitChange(hard=units) for resource, units in hard.items() if units is not None
     }
     with ctx.services.database.write() as tx, places.worded(ctx, tx, place):
+        ledger.ensure_path(tx, place.unmade)
         ledger.set_node(tx, places.actor(ctx), place.id, changes, now=ctx.now)
     return json(_view(ctx, place, False))
 

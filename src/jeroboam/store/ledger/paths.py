@@ -37,6 +37,8 @@ def ensure_path(tx: Connection, path: Path) -> None:
 
     A new node has its parent's child_defaults, at first nothing; the domain `default` the whole cloud.
     """
+    if not path:
+        return
     known = _names(tx, path)
     renamed = [{"node_id": ident, "new_name": name} for ident, name, _ in path if known.get(ident, name) != name]
     if renamed:

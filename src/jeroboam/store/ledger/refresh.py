@@ -1,13 +1,14 @@
 """Reads again what others have changed of a ledger that is in memory."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Set
 from operator import itemgetter
 from typing import Any
 
 from sqlalchemy import Connection
 
 from jeroboam.quota.counters import restate
+from jeroboam.quota.shape import forget
 from jeroboam.quota.tree import Limit, Node, Tree
 from jeroboam.store.ledger import load
 from jeroboam.store.ledger.changes import Touched
@@ -50,7 +51,7 @@ def _nodes(tx: Connection, tree: Tree, touched: Iterable[str]) -> bool:
 
 
 def _stored(tx: Connection, tree: Tree, touched: Iterable[str]) -> dict[str, list[Sequence[Any]]] | None:
-    """The rows of these nodes and of all above them, also above those that are new here. None: one is not there."""
+    """The rows of these nodes and of all above them, also above those that are new here. None: one went."""
     stored: dict[str, list[Sequence[Any]]] = defaultdict(list)
     wanted = set(touched)
     while wanted:
@@ -58,10 +59,23 @@ def _stored(tx: Connection, tree: Tree, touched: Iterable[str]) -> dict[str, lis
         wanted -= stored.keys()
         for row in load.nodes_of(tx, wanted):
             stored[row[0]].append(row)
-        if not wanted <= stored.keys():
+        if not _forgotten(tree, wanted - stored.keys()):
             return None
+        wanted &= stored.keys()
         wanted = {rows[0][1] for ident in wanted if (rows := stored[ident])[0][1] is not None} - stored.keys()
     return stored
+
+
+def _forgotten(tree: Tree, gone: Set[str]) -> bool:
+    """Nodes that were made here and rolled back are taken out again; False: others went."""
+    nodes = sorted((tree.nodes[ident] for ident in gone if ident in tree.nodes), key=lambda n: -len(list(n.path())))
+    dirty = set(tree.dirty_nodes)
+    for node in nodes:
+        if node.children or node.claims or any(node.reserved.values()):
+            return False
+        forget(tree, node)
+    tree.dirty_nodes = dirty
+    return len(nodes) == len(gone)
 
 
 _NO_LIMIT = (None, None, None, 0, 0, 0)
