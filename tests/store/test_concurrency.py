@@ -5,6 +5,7 @@ import os
 import threading
 import uuid
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from multiprocessing.connection import Connection as Pipe
 from typing import Any
@@ -20,19 +21,15 @@ spawn = multiprocessing.get_context("spawn")
 
 
 def at_once(count: int, act: Callable[[int], Any]) -> list[Any]:
-    """Runs act(0) ... act(count - 1) in threads that start together; their results. A failure fails the test."""
-    gate, results = threading.Barrier(count), [None] * count
+    """Runs act(0) ... act(count - 1) in threads that start together; their results. Raises what one of them does."""
+    gate = threading.Barrier(count)
 
-    def run(number: int) -> None:
+    def run(number: int) -> Any:
         gate.wait()
-        results[number] = act(number)
+        return act(number)
 
-    threads = [threading.Thread(target=run, args=(number,)) for number in range(count)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return results
+    with ThreadPoolExecutor(count) as pool:
+        return list(pool.map(run, range(count)))
 
 
 def create(db: Database, team: str, ident: str | None = None) -> str:

@@ -18,6 +18,7 @@ from jeroboam.model.errors import Unavailable
 from jeroboam.store import events, migrations, objects
 from jeroboam.store.database import Database
 from tests.store.build import an_event, an_object
+from tests.store.test_concurrency import at_once
 
 
 def append_and_fail(tx: Connection) -> None:
@@ -52,11 +53,7 @@ def test_migrating_again_keeps_everything_and_is_quick(db: Database, url: str) -
 
 def test_two_that_start_at_once_make_one_installation(url: str) -> None:
     databases = [Database(url) for _ in range(4)]
-    threads = [threading.Thread(target=database.migrate) for database in databases]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    at_once(4, lambda n: databases[n].migrate())
     assert len({database.installation for database in databases}) == 1
     for database in databases:
         database.close()

@@ -21,6 +21,7 @@ from tests import postgres as servers
 from tests.engine import wait_until
 from tests.store.build import an_event
 from tests.store.cloud import a_cloud
+from tests.store.test_concurrency import at_once
 
 
 @pytest.fixture
@@ -55,11 +56,7 @@ def test_no_password_is_shown(caplog: pytest.LogCaptureFixture) -> None:
 def test_two_that_start_at_once_on_nothing_make_one_installation(postgres_server: URL) -> None:
     with servers.a_database(postgres_server) as url:
         databases = [Database(url) for _ in range(4)]
-        threads = [threading.Thread(target=database.migrate) for database in databases]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
+        at_once(4, lambda n: databases[n].migrate())
         assert len({database.installation for database in databases}) == 1
         for database in databases:
             database.close()

@@ -50,9 +50,9 @@ def _decide_whole(look: Look, rules: Effective, now: float, explained: bool) -> 
     """Steps 3 to 6, for which the path alone is not enough."""
     tree, request, node = look.tree, look.request, look.node
     firm = not (request.reclaimable and rules.reclaimable)
-    lack = not_owned(node, request) if firm else None
-    if lack is not None:
-        return _short(request, rules, explain.not_owned(look, lack) if explained else None)
+    lacks = not_owned(node, request) if firm else []
+    if lacks:
+        return _short(request, rules, explain.not_owned(look, lacks) if explained else None)
     present = Trial().shortages(node, request.amounts, firm)
     future = pledged(tree)
     shorts = future.shortages(node, request.amounts, firm) if tree.reclaims else present
@@ -74,7 +74,7 @@ def possible(tree: Tree, request: Request) -> bool:
     """Would it be admitted, or reclaim from a few? So much of a look that many can be taken."""
     node = tree.nodes[request.node_id]
     firm = not (request.reclaimable and node.rules().reclaimable)
-    if firm and not_owned(node, request) is not None:
+    if firm and not_owned(node, request):
         return False
     future = pledged(tree)
     shorts = future.shortages(node, request.amounts, firm)
@@ -85,16 +85,17 @@ def fits_now(tree: Tree, request: Request) -> bool:
     """Would it be admitted beside all that is pledged, with nobody leaving for it?"""
     node = tree.nodes[request.node_id]
     firm = not (request.reclaimable and node.rules().reclaimable)
-    if firm and not_owned(node, request) is not None:
+    if firm and not_owned(node, request):
         return False
     return not pledged(tree).shortages(node, request.amounts, firm)
 
 
-def not_owned(node: Node, request: Request) -> Lack | None:
+def not_owned(node: Node, request: Request) -> list[Lack]:
     """What `node` lacks of what a firm request asks for: its claims may hold the pool, nothing that a child owns.
 
     A node without a bound of its own uses the pool of the nearest bounded ancestor, with others like it.
     """
+    lacks = []
     for resource, asked in request.amounts.items():
         owner = node.bounded(resource)
         if owner is None:
@@ -103,8 +104,8 @@ def not_owned(node: Node, request: Request) -> Lack | None:
         held = owner.used.get(resource, 0)
         held += sum(over(c, resource) for c in owner.children.values() if c.limit(resource).hard < 0)
         if held + asked > room:
-            return Lack(owner, resource, asked, held, room)
-    return None
+            lacks.append(Lack(owner, resource, asked, held, room))
+    return lacks
 
 
 def owns(tree: Tree, node: Node, amounts: Amounts) -> bool:

@@ -1,6 +1,6 @@
 """Finds the figures behind a no, and what would help."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import cache
 
 from jeroboam.quota import helps
@@ -146,11 +146,12 @@ def _owed(look: Look, resource: str, parts: Iterable[Part]) -> list[int]:
     return owed + [units - future.taken(node, resource) for units in fair if units is not None]
 
 
-def not_owned(look: Look, lack: Lack) -> Reason:
+def not_owned(look: Look, lacks: Sequence[Lack]) -> Reason:
     """A claim that opts out of being reclaimed, or a reservation, beyond what its node owns."""
+    never = [one for one in lacks if one.asked > one.room]
+    lack = (never or lacks)[0]
     figures = {"asked": lack.asked, "taken": lack.held, "ceiling": lack.room}
     figures |= {"available": max(0, lack.room - lack.held), "missing": lack.missing}
     rule = "what may not be reclaimed may not be borrowed for"
-    what_helps = tuple(helps.when_not_owned(look, lack))
-    never = lack.asked > lack.room
-    return Reason("not_reclaimable", lack.owner.id, lack.resource, figures, rule, what_helps, never=never)
+    what_helps = tuple(helps.when_not_owned(look, lack, lacks))
+    return Reason("not_reclaimable", lack.owner.id, lack.resource, figures, rule, what_helps, never=bool(never))

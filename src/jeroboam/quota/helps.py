@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from itertools import takewhile
 from operator import itemgetter
 
-from jeroboam.quota.counters import free, headroom
+from jeroboam.quota.counters import free, headroom, owned, taken
 from jeroboam.quota.looks import Look, unreserved
 from jeroboam.quota.policy import Shortage
 from jeroboam.quota.reasons import Help
@@ -51,18 +51,29 @@ def when_short(look: Look, short: Short, shorts: Sequence[Short], owed: Sequence
     return [help_ for help_ in found if help_ is not None]
 
 
-def when_not_owned(look: Look, lack: Lack) -> list[Help]:
-    tree, node, resource, missing = look.tree, look.node, lack.resource, {lack.resource: lack.missing}
-    left = lack.room - lack.held
+def when_not_owned(look: Look, lack: Lack, lacks: Sequence[Lack]) -> list[Help]:
+    """`lack`: what the reason speaks of, one of `lacks`."""
+    missing = {one.resource: one.missing for one in lacks}
+    left = {one.resource: one.room - one.held for one in lacks}
+    less = min(left.values()) > 0 and look.asking(left)
+    back = look.releasing(missing)
+    if len(lacks) > 1:
+        found = [
+            Help("smaller_each", look.node.id, amounts=left) if less else None,
+            Help("release_each", look.node.id, amounts=missing) if back else None,
+        ]
+    else:
+        found = [
+            Help("smaller", lack.owner.id, {"available": left[lack.resource]}) if less else None,
+            Help("release", look.node.id, {"missing": lack.missing}) if back else None,
+        ]
     softer = replace(look.request, reclaimable=True)
-    soft = node.rules().reclaimable and not look.request.reclaimable
-    found = [
-        Help("smaller", lack.owner.id, {"available": left}) if left > 0 and look.asking({resource: left}) else None,
-        Help("mark_reclaimable") if soft and look.possible(tree, softer) else None,
-        Help("release", node.id, {"missing": lack.missing}) if look.releasing(missing) else None,
+    soft = look.node.rules().reclaimable and not look.request.reclaimable
+    found += [
+        Help("mark_reclaimable") if soft and look.possible(look.tree, softer) else None,
         _draw(look),
-        Help("free_reservation", lack.owner.id) if _could_free(look, lack) else None,
-        _raise_hard(look, lack.owner, missing),
+        *(_frees(look, lack) if len(lacks) == 1 else ()),
+        _raise_hard(look, lack.owner, missing) if len({one.owner.id for one in lacks}) == 1 else None,
     ]
     return [help_ for help_ in found if help_ is not None]
 
@@ -93,15 +104,22 @@ def _least_release(look: Look, short: Short, less: int | None) -> Help | None:
 
 
 def _several(look: Look, shorts: Sequence[Short]) -> list[Help]:
-    """Where less of one resource is not enough: less of each."""
+    """Where less of one resource is not enough: less of each, as much as others would leave for, or what fits."""
     node, missing = look.node, _missing(shorts)
     room = {r: headroom(node, r) or 0 for r in missing}
-    helps = []
-    if all(room.values()) and look.asking(room):
-        helps.append(Help("smaller_each", node.id, amounts=room))
+    owed = {r: max(room[r], min(look.request.amounts[r], _owed(look, r))) for r in missing}
+    less = next((amounts for amounts in (owed, room) if all(amounts.values()) and look.asking(amounts)), None)
+    found = []
+    if less is not None:
+        found.append(Help("smaller_each", node.id, amounts=less))
     if look.releasing(missing):
-        helps.append(Help("release_each", node.id, amounts=missing))
-    return helps
+        found.append(Help("release_each", node.id, amounts=missing))
+    return found
+
+
+def _owed(look: Look, resource: str) -> int:
+    """What the project does not hold yet of what it owns itself."""
+    return owned(look.node, resource) - pledged(look.tree).taken(look.node, resource)
 
 
 def _draw(look: Look) -> Help | None:
@@ -135,19 +153,21 @@ def _reservation_ends(look: Look, resource: str) -> Help | None:
     return None
 
 
-def _could_free(look: Look, lack: Lack) -> bool:
-    """Is enough of what the owner has set aside idle: in its reservations, or with one of its children?"""
+def _frees(look: Look, lack: Lack) -> list[Help]:
+    """Enough of what the owner has set aside is idle: in its reservations, or with one of its children."""
     tree, owner, resource, missing = look.tree, lack.owner, lack.resource, lack.missing
+    found = []
     if owner.reserved.get(resource, 0) >= missing:
         with unreserved(tree, owner, resource, missing):
             if look.possible(tree, look.request):
-                return True
+                found.append(Help("free_reservation", owner.id))
     for child in owner.children.values():
         limit = child.limit(resource)
-        less = {resource: replace(limit, hard=limit.hard - missing)}
-        if limit.hard >= missing and free(child, resource) >= missing and look.limiting([(child, less)]):
-            return True
-    return False
+        less = replace(limit, hard=limit.hard - missing)
+        idle = free(child, resource) >= missing and taken(child, resource) <= less.hard
+        if idle and look.limiting([(child, {resource: less})]):
+            return [*found, Help("lower_below", owner.id)]
+    return found
 
 
 def raise_limits(look: Look, node: Node, missing: Amounts) -> Help | None:

@@ -120,7 +120,7 @@ def shrink_conflict(node: Node, resource: str, new: Limit, force: bool) -> Reaso
     if 0 <= new.hard < given:
         figures = {"asked": new.hard, "given": given}
         rule = "hard_limit >= allocated + reserved"
-        return Reason("below_given", node.id, resource, figures, rule, (Help("free_reservation", node.id),))
+        return Reason("below_given", node.id, resource, figures, rule, _frees(node, resource))
     return None if force else _below_use(node, resource, new)
 
 
@@ -130,8 +130,15 @@ def _parent_short(node: Node, resource: str, more: int) -> Reason | None:
     if more <= 0 or owner is None or free(owner, resource) >= more:
         return None
     room = free(owner, resource)
-    helps = (Help("raise_parent", owner.id, {"missing": more - max(0, room)}), Help("free_reservation", owner.id))
+    above = (Help("raise_parent", owner.id, {"missing": more - max(0, room)}),) if owner.parent else ()
+    helps = (*above, *_frees(owner, resource))
     return Reason("parent_free_short", owner.id, resource, {"asked": more, "available": room}, "more <= free", helps)
+
+
+def _frees(node: Node, resource: str) -> tuple[Help, ...]:
+    """Where what the node has set aside could come from."""
+    aside = {"free_reservation": node.reserved, "lower_below": node.allocated}
+    return tuple(Help(code, node.id) for code, held in aside.items() if held.get(resource))
 
 
 def _below_use(node: Node, resource: str, new: Limit) -> Reason | None:
@@ -140,7 +147,7 @@ def _below_use(node: Node, resource: str, new: Limit) -> Reason | None:
     old, held = node.limit(resource), taken(node, resource)
     reach = None if new.borrow is None else new.hard + new.borrow
     lowered = old.hard < 0 or old.borrow is None or (reach is not None and reach < old.hard + old.borrow)
-    helps = (Help("release", node.id, {"missing": held - (reach or 0)}), Help("force", node.id))
+    helps = (Help("release_there", node.id, {"missing": held - (reach or 0)}), Help("force", node.id))
     if lowered and reach is not None and held > reach:
         return Reason("below_use", node.id, resource, {"asked": reach, "taken": held}, "U + R <= H + BL", helps)
     if old.hard < 0 or new.hard < old.hard:

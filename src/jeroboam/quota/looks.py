@@ -43,11 +43,14 @@ class Look:
         return self.possible(self.tree, replace(self.request, amounts={**self.request.amounts, **amounts}))
 
     def releasing(self, amounts: Amounts) -> bool:
-        """If its project gave back so much of what its other claims hold, but for those that leave, or draw."""
+        """If its project gave back so much of what its other claims hold, but for those that draw. While one has to
+        leave, what is given back goes to whom it leaves for.
+        """
         tree, node = self.tree, self.node
-        own = [c for c in node.claims.values() if c.leaving is None and c.reservation not in tree.reservations]
-        own = [c for c in own if c.id != self.request.id]
-        if any(sum(c.amounts.get(r, 0) for c in own) < amount for r, amount in amounts.items()):
+        own = [c for c in node.claims.values() if c.reservation not in tree.reservations and c.id != self.request.id]
+        if any(c.leaving is not None for c in own) or any(
+            sum(c.amounts.get(r, 0) for c in own) < amount for r, amount in amounts.items()
+        ):
             return False
         with released(tree, node, amounts), spared(node):
             return self.possible(tree, self.request)

@@ -103,7 +103,7 @@ def _no_room(tree: Tree, node: Node, parent: Node) -> Reason | None:
     assert reason.resource is not None
     look = Look(tree, Request("", node.id, {}), lambda _tree, _request: _lacking(node, parent) is None)
     missing = {reason.resource: reason.figures["missing"]}
-    back = Help("release", node.id, {"missing": reason.figures["missing"]}) if look.releasing(missing) else None
+    back = Help("release_there", node.id, {"missing": reason.figures["missing"]}) if look.releasing(missing) else None
     found = (back, raise_limits(look, tree.nodes[reason.node], missing))
     return replace(reason, helps=tuple(help_ for help_ in found if help_ is not None))
 

@@ -3,12 +3,13 @@
 import os
 import sqlite3
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event
-from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.engine.interfaces import DBAPIConnection, DBAPICursor
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from jeroboam.model.errors import Unavailable
@@ -21,7 +22,6 @@ POLL_SECONDS = 1.0
 
 _PRAGMAS = (
     f"PRAGMA busy_timeout = {int(BUSY_SECONDS * 1000)}",
-    "PRAGMA journal_mode = WAL",
     "PRAGMA synchronous = FULL",  # a commit that was answered survives a power cut
     "PRAGMA foreign_keys = ON",
     "PRAGMA wal_autocheckpoint = 4000",  # pages: those that change all the time are copied back less often
@@ -109,6 +109,20 @@ def _prepare_file(path: Path) -> None:
         path.chmod(0o600)
 
 
+def _into_wal(cursor: DBAPICursor) -> None:
+    """SQLite does not wait here: of those that open a new file at once, all but one may be told that it is locked."""
+    until = time.monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            cursor.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > until:
+                raise
+            time.sleep(0.01)
+        else:
+            return
+
+
 def _engine(url: URL) -> Engine:
     """An engine whose transactions begin when SQLAlchemy says so: IMMEDIATE where the option `immediate` is set."""
     made = create_engine(
@@ -122,6 +136,7 @@ def _engine(url: URL) -> Engine:
     @event.listens_for(made, "connect")
     def _on_connect(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
         cursor = connection.cursor()
+        _into_wal(cursor)
         for pragma in _PRAGMAS:
             cursor.execute(pragma)
         cursor.close()
