@@ -103,7 +103,7 @@ def test_all_or_nothing(cloud: Cloud, tmp_path: Path) -> None:
     )
     refused = cloud.openstack("quota tree apply", str(file), cloud="apply")
     assert (refused.status, refused.out) == (1, "")
-    assert "cannot give 87 more containers: apply has" in refused.err
+    assert "cannot give 87 more containers to apply-a: apply has" in refused.err
     assert exported(cloud) == before
 
 

@@ -73,7 +73,11 @@ def test_the_audit_reads_as_sentences(cloud: Cloud) -> None:
         ("quota node show nodes-a", "nodes-b", "cannot find a project 'nodes-a'"),
         ("quota node show no-such-project", "jeroboam-admin", "cannot find a project 'no-such-project'"),
         ("quota node show a/../b?c#d", "nodes", "cannot find"),
-        ("quota node set nodes-a --hard containers=1000", "nodes", "cannot give 992 more containers: nodes has"),
+        (
+            "quota node set nodes-a --hard containers=1000",
+            "nodes",
+            "cannot give 992 more containers to nodes-a:",
+        ),
     ],
 )
 def test_refusals_are_the_server_s_sentence(cloud: Cloud, line: str, cloud_name: str, sentence: str) -> None:

@@ -132,7 +132,8 @@ def _parent_short(node: Node, resource: str, more: int) -> Reason | None:
     room = free(owner, resource)
     above = (Help("raise_parent", owner.id, {"missing": more - max(0, room)}),) if owner.parent else ()
     helps = (*above, *_frees(owner, resource))
-    return Reason("parent_free_short", owner.id, resource, {"asked": more, "available": room}, "more <= free", helps)
+    figures = {"asked": more, "available": room}
+    return Reason("parent_free_short", owner.id, resource, figures, "more <= free", helps, about=node.id)
 
 
 def _frees(node: Node, resource: str) -> tuple[Help, ...]:

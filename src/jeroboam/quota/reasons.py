@@ -57,6 +57,7 @@ class Reason:
 
     `decides`: the resource by which fairness said no; what the requester has, asks for and deserves is in its units.
     `reservation`: the name of the one that the request is about. `never`: it would not fit either if nothing else ran.
+    `about`: the id of the node that was to be changed, where `node` is another.
     """
 
     code: str
@@ -68,6 +69,7 @@ class Reason:
     decides: str | None = None
     reservation: str | None = None
     never: bool = False
+    about: str | None = None
 
     def unit(self, word: str) -> str | None:
         """The resource that this figure counts."""
@@ -84,6 +86,7 @@ class Reason:
             "decides": self.decides,
             "reservation": self.reservation,
             "never": self.never,
+            "about": self.about,
         }
 
     def sentence(

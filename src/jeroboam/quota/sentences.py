@@ -33,7 +33,7 @@ _WHY = {
         "cannot move it there: {asked} {resource} of it would need room in {node}, "
         "which has {available} of {ceiling} left"
     ),
-    "parent_free_short": "cannot give {asked} more {resource}: {node} has {available} free",
+    "parent_free_short": "cannot give {asked} more {resource}{to}: {node} has {available} free",
     "below_given": "cannot lower the hard_limit of {node} to {asked} {resource}: {given} {are} allocated or reserved",
     "below_use": "cannot lower what {node} may reach to {asked} {resource}: it holds {taken}",
     "below_unreclaimable": (
@@ -152,6 +152,7 @@ class _Writer:
         said |= _numbers(said) | {"node": self._called(node), "short": self._called(reason.node)}
         said["resource"] = thing(reason.resource or "", said.get("asked", said.get("count")))
         said |= {"decides": reason.decides or "", "reservation": reason.reservation or ""}
+        said["to"] = f" to {self._called(reason.about)}" if reason.about else ""
         said["of"] = f" of {said['node']}" if node else ""
         return said
 

@@ -116,7 +116,7 @@ def _lacking(node: Node, parent: Node) -> Reason | None:
             room = free(owner, resource)
             helps = (Help("raise_parent", owner.id, {"missing": owns - max(0, room)}),)
             figures = {"asked": owns, "available": room}
-            return Reason("parent_free_short", owner.id, resource, figures, "hard_limit <= free", helps)
+            return Reason("parent_free_short", owner.id, resource, figures, "hard_limit <= free", helps, about=node.id)
         for short in Trial().shortages(parent, {resource: drawn(node, resource)}):
             if not short.soft:
                 figures = {

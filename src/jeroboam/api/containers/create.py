@@ -54,11 +54,11 @@ def create(ctx: Context, body: CreateContainer, run: bool) -> ContainerObject:
     path = ctx.services.projects.path(ctx.project_id)
     if not path[0].enabled:
         raise Forbidden("cannot create a container: the project is disabled; ask its domain's admin")
-    _join_tree(ctx, path)
     with ctx.services.database.read() as tx:
         # What it refers to is looked up before others wait for it.
         new = New(str(uuid.uuid4()), body.name or names.generate(), _resolve(ctx, tx, spec), path)
         request, alone = _request(ctx, tx, new), _takes_of_all(ctx, tx, new.spec)
+    _join_tree(ctx, new, request)
     return ctx.services.admissions.submit(
         ledger.Asked(request, new.id), ctx.now, partial(_store, ctx, new), alone=alone
     )
@@ -72,14 +72,23 @@ def _power(spec: ContainerSpec) -> Iterator[str]:
         yield "container:create:host"
 
 
-def _join_tree(ctx: Context, places: Sequence[Place]) -> None:
-    """The project's node is there, under its present name."""
-    database, path = ctx.services.database, [(place.id, place.name, place.kind) for place in places]
+def _join_tree(ctx: Context, new: New, request: Request) -> None:
+    """The project's node is there, under its present name. A request that would be refused does not make it."""
+    database, path = ctx.services.database, [(place.id, place.name, place.kind) for place in new.path]
     with database.read() as tx:
         known = ledger.has_path(tx, path)
-    if not known:
-        with database.write() as tx:
-            ledger.ensure_path(tx, path)
+    if known:
+        return
+    with database.quota() as books, ledger.shown_with(books.tree, path):
+        decided = ledger.dry_run(books.tree, request, ctx.now)
+        if decided.outcome == "refused":
+            raise refusal.problem_in(ctx, books.tree, _cannot(new), decided, ctx.project_id)
+    with database.write() as tx:
+        ledger.ensure_path(tx, path)
+
+
+def _cannot(new: New) -> str:
+    return f"cannot create container {new.name}"
 
 
 def _takes_of_all(ctx: Context, tx: Connection, spec: ContainerSpec) -> bool:
@@ -92,7 +101,7 @@ def _takes_of_all(ctx: Context, tx: Connection, spec: ContainerSpec) -> bool:
 def _store(ctx: Context, new: New, tx: Connection, decision: Decision) -> ContainerObject:
     # 1. It is paid for, or waits for that.
     if decision.outcome == "refused":
-        raise refusal.problem(ctx, tx, f"cannot create container {new.name}", decision, ctx.project_id)
+        raise refusal.problem(ctx, tx, _cannot(new), decision, ctx.project_id)
     # 2. What it needs is set aside.
     spec = new.spec
     published = _ports(ctx, tx, new)

@@ -86,6 +86,7 @@ class ReasonDocument(Document):
     decides: str | None
     reservation: str | None
     never: bool
+    about: str | None
 
 
 class DryRunDocument(Document):

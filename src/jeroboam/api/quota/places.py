@@ -112,12 +112,12 @@ def worded(ctx: Context, tx: Connection, place: Place) -> Iterator[None]:
     try:
         yield
     except QuotaConflict as refused:
-        raise refusal.conflict(ctx, path(tx, place), refused, place.id) from refused
+        raise refusal.conflict(ctx, path(tx, place, refused.reason.about), refused, place.id) from refused
 
 
-def path(tx: Connection, place: Place) -> Tree:
-    """The node and what is above it alone, to name them."""
-    tree = load.path(tx, (place.id, *place.ancestors))
+def path(tx: Connection, place: Place, also: str | None = None) -> Tree:
+    """The node, perhaps another one, and what is above them alone, to name them."""
+    tree = load.path(tx, [place.id, *place.ancestors, *([also] if also else ())])
     ledger.add_path(tree, place.unmade)
     return tree
 

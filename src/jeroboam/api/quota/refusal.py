@@ -1,5 +1,6 @@
 """What a caller is told when the quota tree says no, or not yet: with the names and figures that it may know."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from sqlalchemy import Connection
@@ -18,9 +19,14 @@ from jeroboam.store.ledger import load
 
 def problem(ctx: Context, tx: Connection, what: str, decision: Decision, node_id: str) -> QuotaRefused:
     """The 403 of a refused request of `node_id`; `what` begins the sentence."""
+    return problem_in(ctx, load.path(tx, [node_id]), what, decision, node_id)
+
+
+def problem_in(ctx: Context, tree: Tree, what: str, decision: Decision, node_id: str) -> QuotaRefused:
+    """The same, where the node may be in `tree` alone."""
     if decision.reason is None:
         return QuotaRefused(f"{what}: the quota has no room for it; ask for less, or release something")
-    told = explained(ctx, load.path(tx, [node_id]), decision.reason, node_id)
+    told = explained(ctx, tree, decision.reason, node_id)
     return QuotaRefused(f"{what}: {told.pop('sentence')}", **told)
 
 
@@ -47,10 +53,16 @@ def explained(ctx: Context, tree: Tree, reason: Reason, node_id: str) -> dict[st
     for help_ in data["helps"]:
         help_["at"] = None if help_["at"] is None else iso(help_["at"])
     return {
-        "sentence": shown.sentence(names, written, iso),
+        "sentence": shown.sentence(_names(tree, names, shown), written, iso),
         **data,
         "node_name": names.get(shown.node or ""),
     }
+
+
+def _names(tree: Tree, names: Mapping[str, str], reason: Reason) -> Mapping[str, str]:
+    """With that of the node that was to be changed: whoever may change it knows it."""
+    changed = tree.nodes.get(reason.about or "")
+    return names if changed is None else {**names, changed.id: changed.name}
 
 
 def waiting(decision: Decision) -> str:

@@ -39,7 +39,8 @@ def _unknown(error: Refused, given: str) -> Refused:
     if error.data.get("node") != given[:80]:
         return error
     sentence = (
-        f"cannot find a project {given[:80]!r} in the quota tree; `openstack quota tree show` draws those you may see"
+        f"cannot find a project {given[:80]!r} in the quota tree; `openstack quota tree show` draws those you may see; "
+        "one that nobody has used yet is found by its id"
     )
     return Refused(sentence, error.status, error.code, error.data)
 

@@ -39,6 +39,7 @@ class Report:
         reason = self._additive(reason) if self.start.additive else reason
         data = reason.as_dict()
         data["node"] = reason.node and name(reason.node)
+        data["about"] = reason.about and name(reason.about)
         data["figures"] = {k: self._units_of(reason.unit(k), k, v) for k, v in reason.figures.items()}
         for help_ in data["helps"]:
             help_["node"] = help_["node"] and name(help_["node"])

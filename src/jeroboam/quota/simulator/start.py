@@ -104,10 +104,11 @@ class Start:
 
     def _notice(self, node: Node, where: Where) -> None:
         """An over-allocated node is taken as it is (a cloud that has lost capacity is one), not without a word."""
-        for resource, limit in node.limits.items():
+        for resource in {**node.limits, **node.allocated}:
+            hard = node.limit(resource).hard
             given = node.allocated.get(resource, 0) + node.reserved.get(resource, 0)
-            if 0 <= limit.hard < given:
-                owns, gives = (shown(self.units.out(resource, units)) for units in (limit.hard, given))
+            if 0 <= hard < given:
+                owns, gives = (shown(self.units.out(resource, units)) for units in (hard, given))
                 told = f"{node.name} owns {owns} {resource}, of which {gives} are allocated or reserved: taken as it is"
                 self.notices.append(((*where, "hard_limit", resource), told))
 

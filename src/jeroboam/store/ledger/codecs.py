@@ -68,4 +68,4 @@ def read_reason(text: str | None) -> Reason | None:
         for one in given["helps"]
     )
     what = (given["code"], given["node"], given["resource"], given["figures"], given["rule"], helps)
-    return Reason(*what, given.get("decides"), given.get("reservation"), given.get("never", False))
+    return Reason(*what, given.get("decides"), given.get("reservation"), given.get("never", False), given.get("about"))
