@@ -85,23 +85,30 @@ def move(tree: Tree, node_id: str, parent_id: str, now: float = 0.0) -> Settled:
     _refuse_reclaims(tree, below)
     assert former is not None
     _detach(tree, node)
-    reason = _no_room(tree, node, parent)
+    reason = _lacking(node, parent)
     _attach(tree, node, former if reason else parent)
     if reason:
-        raise QuotaConflict(reason)
+        raise QuotaConflict(_helped(tree, node, parent, reason))
     node.generation += 1
     tree.dirty_nodes.add(node_id)
     return settle(tree, now)
 
 
-def _no_room(tree: Tree, node: Node, parent: Node) -> Reason | None:
-    """Why `parent` cannot take the node, which is nowhere at present, and what would help."""
-    reason = _lacking(node, parent)
-    if reason is None or reason.code != "move_short":
+def _helped(tree: Tree, node: Node, parent: Node, reason: Reason) -> Reason:
+    """With what would let the node move, from where it is."""
+    former = node.parent
+    if reason.code != "move_short" or reason.node is None or reason.resource is None or former is None:
         return reason
-    assert reason.node is not None
-    assert reason.resource is not None
-    look = Look(tree, Request("", node.id, {}), lambda _tree, _request: _lacking(node, parent) is None)
+
+    def fits(_tree: Tree, _request: Request) -> bool:
+        dirty = set(tree.dirty_nodes)
+        _detach(tree, node)
+        lacking = _lacking(node, parent)
+        _attach(tree, node, former)
+        tree.dirty_nodes = dirty
+        return lacking is None
+
+    look = Look(tree, Request("", node.id, {}), fits)
     missing = {reason.resource: reason.figures["missing"]}
     back = Help("release_there", node.id, {"missing": reason.figures["missing"]}) if look.releasing(missing) else None
     found = (back, raise_limits(look, tree.nodes[reason.node], missing))
