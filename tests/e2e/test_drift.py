@@ -28,6 +28,8 @@ def test_what_shall_be_there_is_made_again(house: House, team1: Person, wish: di
 
     (message,) = house.until(repaired, "it says that it was repaired")
     assert "Somebody else changed the container" in message
+    # It is told of before the engine has made it anew, while what is shown may be from before it was lost.
+    house.until(lambda: house.on_engine(ident=made["uuid"], all=False), "it runs again")
     house.until_status(team1, made["uuid"], "Running")
     assert len(house.on_engine(ident=made["uuid"], all=False)) == 1
     assert house.inspect(made["uuid"])["Id"] != before
