@@ -114,22 +114,15 @@ def attach(tree: Tree, node: Node, parent_id: str) -> None:
 
 def give(node: Node, sign: int = 1) -> None:
     """The nodes above learn (sign 1) or forget (-1) what the node owns and could lend, and all below it with it."""
-    for resource in node.limits:
-        _give(node, resource, sign)
-    for resource in node.allocated:
-        if resource not in node.limits:
-            _give(node, resource, sign)
-
-
-def _give(node: Node, resource: str, sign: int) -> None:
-    _tell(node.parent, resource, sign * owned(node, resource), sign * could_lend(node, resource))
+    for resource in {**node.limits, **node.allocated}:
+        _tell(node.parent, resource, sign * owned(node, resource), sign * could_lend(node, resource))
 
 
 def own_more(node: Node, resource: str, old: Limit, new: Limit) -> None:
     """The limit of `node` changes from `old` to `new`: keep what its ancestors know of their children's parts right."""
     kept = node.reserved.get(resource, 0) + node.allocated.get(resource, 0)
     owns = (new.hard if new.hard >= 0 else kept) - (old.hard if old.hard >= 0 else kept)
-    lends = _could_lend(node, resource, new) - _could_lend(node, resource, old)
+    lends = could_lend(node, resource, new) - could_lend(node, resource, old)
     _tell(node.parent, resource, owns, lends)
 
 
@@ -163,10 +156,10 @@ def _tell(node: Node | None, resource: str, owns: int, lends: int) -> None:
     """A child of `node` owns and could lend that much more. A node without a bound passes on what it owns."""
     while node is not None and (owns or lends):
         limit = node.limit(resource)
-        before = _could_lend(node, resource, limit)
+        before = could_lend(node, resource, limit)
         node.allocated[resource] = node.allocated.get(resource, 0) + owns
         node.lendable[resource] = node.lendable.get(resource, 0) + lends
-        lends = _could_lend(node, resource, limit) - before
+        lends = could_lend(node, resource, limit) - before
         if limit.hard >= 0:
             owns = 0
         node = node.parent
@@ -179,12 +172,8 @@ def served(node: Node, resource: str, limit: Limit | None = None) -> int:
     return own + node.lendable.get(resource, 0)
 
 
-def could_lend(node: Node, resource: str) -> int:
-    """What of it, and of all below it, others may use while it is idle."""
-    return _could_lend(node, resource, node.limit(resource))
-
-
-def _could_lend(node: Node, resource: str, limit: Limit) -> int:
-    """What its subtree lends: without a bound all that is below it, since nothing there is its own to keep."""
+def could_lend(node: Node, resource: str, limit: Limit | None = None) -> int:
+    """What of it, and of all below it, others may use while it is idle. Without a bound nothing is its own to keep."""
+    limit = limit or node.limit(resource)
     whole = served(node, resource, limit)
     return whole if limit.lend is None or limit.hard < 0 else min(whole, limit.lend)

@@ -7,7 +7,7 @@ from jeroboam.quota.counters import over, pool
 from jeroboam.quota.decision import ADMITTED, Decision, Request
 from jeroboam.quota.helps import Lack
 from jeroboam.quota.legality import Case
-from jeroboam.quota.looks import Look, Possible
+from jeroboam.quota.looks import Look, Possible, is_firm
 from jeroboam.quota.policy import Effective, Ground, Shortage
 from jeroboam.quota.reasons import Reason
 from jeroboam.quota.tree import Amounts, Node, Tree
@@ -73,7 +73,7 @@ def _decide_whole(look: Look, rules: Effective, now: float, explained: bool) -> 
 def possible(tree: Tree, request: Request) -> bool:
     """Would it be admitted, or reclaim from a few? So much of a look that many can be taken."""
     node = tree.nodes[request.node_id]
-    firm = not (request.reclaimable and node.rules().reclaimable)
+    firm = is_firm(node, request)
     if firm and not_owned(node, request):
         return False
     future = pledged(tree)
@@ -84,7 +84,7 @@ def possible(tree: Tree, request: Request) -> bool:
 def fits_now(tree: Tree, request: Request) -> bool:
     """Would it be admitted beside all that is pledged, with nobody leaving for it?"""
     node = tree.nodes[request.node_id]
-    firm = not (request.reclaimable and node.rules().reclaimable)
+    firm = is_firm(node, request)
     if firm and not_owned(node, request):
         return False
     return not pledged(tree).shortages(node, request.amounts, firm)

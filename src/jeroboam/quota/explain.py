@@ -108,7 +108,7 @@ def _figures(request: Request, short: Short) -> dict[str, int]:
 
 
 def _fair_figures(look: Look, decides: str, now: Part) -> dict[str, int]:
-    """What it has, waits for, and asks for, and, where that is more, what it could have now."""
+    """What it has, waits for, and asks for; what it could have now, where all that is more."""
     held, asks = taken(look.node, decides), look.request.amounts.get(decides, 0)
     promised = pledged(look.tree).taken(look.node, decides)
     figures, most = {"has": held, "asks": asks}, now(decides)

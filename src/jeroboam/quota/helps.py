@@ -107,7 +107,7 @@ def _several(look: Look, shorts: Sequence[Short]) -> list[Help]:
     """Where less of one resource is not enough: less of each, as much as others would leave for, or what fits."""
     node, missing = look.node, _missing(shorts)
     room = {r: headroom(node, r) or 0 for r in missing}
-    owed = {r: max(room[r], min(look.request.amounts[r], _owed(look, r))) for r in missing}
+    owed = {r: max(room[r], min(look.request.amounts[r], _own_left(look, r))) for r in missing}
     less = next((amounts for amounts in (owed, room) if all(amounts.values()) and look.asking(amounts)), None)
     found = []
     if less is not None:
@@ -117,7 +117,7 @@ def _several(look: Look, shorts: Sequence[Short]) -> list[Help]:
     return found
 
 
-def _owed(look: Look, resource: str) -> int:
+def _own_left(look: Look, resource: str) -> int:
     """What the project does not hold yet of what it owns itself."""
     return owned(look.node, resource) - pledged(look.tree).taken(look.node, resource)
 

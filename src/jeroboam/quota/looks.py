@@ -14,6 +14,11 @@ Possible = Callable[[Tree, Request], bool]
 """Would the request be accepted?"""
 
 
+def is_firm(node: Node, request: Request) -> bool:
+    """What it gets nobody may take back: because it says so, or the rules do."""
+    return not (request.reclaimable and node.rules().reclaimable)
+
+
 @dataclass(frozen=True, slots=True)
 class Look:
     """A request that was turned down, and what it would get if something were different."""
@@ -28,8 +33,7 @@ class Look:
 
     def shortages(self, trial: Trial) -> list[Short]:
         """Where it does not fit in a trial."""
-        firm = not (self.request.reclaimable and self.node.rules().reclaimable)
-        return trial.shortages(self.node, self.request.amounts, firm)
+        return trial.shortages(self.node, self.request.amounts, is_firm(self.node, self.request))
 
     def never(self) -> list[Short]:
         """Where it asks too much even if all claims were gone, and all reservations that have an end."""

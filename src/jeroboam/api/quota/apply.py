@@ -61,7 +61,7 @@ def _looked(ctx: Context, place: Place, body: schema.ApplyBody, unmade: Sequence
 
 def _applied(ctx: Context, place: Place, body: schema.ApplyBody, unmade: Sequence[Path]) -> list[Change]:
     if unmade and not _looked(ctx, place, body, unmade):
-        return []
+        return []  # what changes nothing makes no node either
     with ctx.services.database.write() as tx, places.worded(ctx, tx, place):
         for path in unmade:
             ledger.ensure_path(tx, path)
